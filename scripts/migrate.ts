@@ -1,0 +1,37 @@
+// npm run migrate: brings the database to the newest migration.
+import { readFile } from 'node:fs/promises'
+import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
+import { applyMigrations } from '../src/platform/migrate.ts'
+
+try {
+  const databaseUrl = (await setting('DATABASE_DIRECT_URL')) ?? (await setting('DATABASE_URL'))
+  await (databaseUrl === undefined ? migrateEmbedded() : migrate(databaseUrl))
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}
+
+async function migrateEmbedded(): Promise<void> {
+  const dataDir = process.env['DATA_DIR'] ?? '.data'
+  const postgres = await startEmbeddedPostgres({ dataDir, log: console.log })
+  try {
+    await migrate(postgres.url)
+  } finally {
+    await postgres.release()
+  }
+}
+
+async function migrate(databaseUrl: string): Promise<void> {
+  const { applied } = await applyMigrations({ databaseUrl })
+  for (const name of applied) console.log(`applied ${name}`)
+  if (applied.length === 0) console.log('the database is up to date')
+}
+
+/** As everywhere: the value, or the file that holds it. Empty counts as unset. */
+async function setting(name: string): Promise<string | undefined> {
+  const value = process.env[name]
+  if (value !== undefined && value !== '') return value
+  const file = process.env[`${name}_FILE`]
+  if (file === undefined || file === '') return undefined
+  return (await readFile(file, 'utf8')).trim()
+}

@@ -1,0 +1,104 @@
+import { v7 as uuidv7 } from 'uuid'
+import {
+  canonicalTypedCode,
+  hmacSha256,
+  randomToken,
+  randomTypedCode,
+  sha256
+} from '../lib/secrets.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { DataKeys } from '../platform/keys/data-keys.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { TokenPurpose } from '../platform/prisma/enums.ts'
+import { Prisma } from '../platform/prisma/client.ts'
+import type { Transaction } from '../platform/postgres.ts'
+
+/** The two ways to use a mail: its link, or its code typed on another device beside the address. */
+export type PresentedMailToken = { token: string } | { canonicalEmail: string; code: string }
+
+/** What goes into a mail. Only their hashes are kept. */
+export type MailSecrets = { token: string; code: string }
+
+export type MailTokenStore = ReturnType<typeof createMailTokenStore>
+
+export type MailTokenStoreDeps = { dataKeys: DataKeys; sealer: Sealer; clock: Clock }
+
+export type NewMailToken = {
+  purpose: TokenPurpose
+  canonicalEmail: string
+  ttlSeconds: number
+  belongsTo: { registrationId: string } | { userId: string }
+}
+
+/** Mail tokens: bound to a purpose and an address, spent once, and a newer one kills the older. */
+export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStoreDeps) {
+  /** Makes a token and kills its owner's older ones for the same purpose. */
+  async function replace(tx: Transaction, token: NewMailToken): Promise<MailSecrets> {
+    const { purpose, canonicalEmail, ttlSeconds, belongsTo } = token
+    const now = clock.now()
+    const secrets = { token: randomToken(), code: randomTypedCode() }
+    await tx.oneTimeToken.updateMany({
+      where: { purpose, spentAt: null, ...belongsTo },
+      data: { spentAt: now }
+    })
+    await tx.oneTimeToken.create({
+      data: {
+        id: uuidv7({ msecs: now.getTime() }),
+        purpose,
+        tokenHash: new Uint8Array(sha256(secrets.token)),
+        codeHash: codeHashes(purpose, canonicalEmail, secrets.code)[0] ?? null,
+        emailIndex: sealer.emailIndex(canonicalEmail),
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + ttlSeconds * 1_000),
+        ...belongsTo
+      }
+    })
+    return secrets
+  }
+
+  /** Spends a token: the statement that checks it is the one that spends it. Null when it does not hold. */
+  async function consume(
+    tx: Transaction,
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ): Promise<{ registrationId: string | null; userId: string | null } | null> {
+    const [spent] = await tx.$queryRaw<{ registrationId: string | null; userId: string | null }[]>`
+      UPDATE one_time_token SET spent_at = latchkey_now()
+       WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
+         AND ${matching(purpose, presented)}
+      RETURNING registration_id AS "registrationId", user_id AS "userId"`
+    return spent ?? null
+  }
+
+  /** Whose address a presented token is for, spent or not. */
+  async function findEmailIndex(
+    tx: Transaction,
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ) {
+    const [row] = await tx.$queryRaw<{ emailIndex: Uint8Array<ArrayBuffer> }[]>`
+      SELECT email_index AS "emailIndex" FROM one_time_token
+       WHERE purpose = ${purpose}::token_purpose AND ${matching(purpose, presented)} LIMIT 1`
+    return row?.emailIndex ?? null
+  }
+
+  function matching(purpose: TokenPurpose, presented: PresentedMailToken): Prisma.Sql {
+    if ('token' in presented) return Prisma.sql`token_hash = ${sha256(presented.token)}`
+    const { canonicalEmail, code } = presented
+    const hashes = codeHashes(purpose, canonicalEmail, code)
+    if (hashes.length === 0) return Prisma.sql`FALSE`
+    return Prisma.sql`email_index = ${sealer.emailIndex(canonicalEmail)} AND code_hash IN (${Prisma.join(hashes)})`
+  }
+
+  /** 40 bits alone would be found by trying: the hash is keyed. One for each live key, newest first. */
+  function codeHashes(purpose: TokenPurpose, canonicalEmail: string, typed: string) {
+    const code = canonicalTypedCode(typed)
+    if (code === null) return []
+    const message = `${purpose}\0${canonicalEmail}\0${code}`
+    return dataKeys
+      .ofPurpose('typed_code')
+      .map(({ key }) => new Uint8Array(hmacSha256(key, message)))
+  }
+
+  return { replace, consume, findEmailIndex }
+}

@@ -1,0 +1,64 @@
+import argon2 from 'argon2'
+import { UnavailableError } from '../errors.ts'
+import { createGate, GateFullError } from '../lib/gate.ts'
+import { randomToken } from '../lib/secrets.ts'
+
+export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
+
+export type PasswordHasherOptions = {
+  memoryKib: number
+  passes: number
+  concurrency: number
+  queueLength: number
+}
+
+/**
+ * Argon2id (RFC 9106). A hash takes a core for some 20 ms and shares its threads with every signature,
+ * so only a few run at once and a bounded number waits; a flood of logins leaves the rest of the server alone.
+ */
+export async function createPasswordHasher(options: PasswordHasherOptions) {
+  const gate = createGate(options)
+  const parameters = {
+    type: argon2.argon2id,
+    memoryCost: options.memoryKib,
+    timeCost: options.passes,
+    parallelism: 1
+  } as const
+  /** Nobody's hash. Whoever has none is checked against it, in the same time. */
+  const decoyHash = await argon2.hash(randomToken(), parameters)
+
+  async function inTurn<T>(job: () => Promise<T>): Promise<T> {
+    try {
+      return await gate(job)
+    } catch (error) {
+      if (error instanceof GateFullError)
+        throw new UnavailableError('too many password hashes wait', error)
+      throw error
+    }
+  }
+
+  /** @returns a PHC string @throws {UnavailableError} when too many wait */
+  async function hash(password: string): Promise<string> {
+    return inTurn(() => argon2.hash(normalize(password), parameters))
+  }
+
+  /** Takes the same time whether there is a hash or not. @throws {UnavailableError} when too many wait */
+  async function matches(passwordHash: string | null, password: string): Promise<boolean> {
+    const isRight = await inTurn(() =>
+      argon2.verify(passwordHash ?? decoyHash, normalize(password))
+    )
+    return isRight && passwordHash !== null
+  }
+
+  /** Whether the hash was made with other parameters than today's. */
+  function isOutdated(passwordHash: string): boolean {
+    return argon2.needsRehash(passwordHash, parameters)
+  }
+
+  return { hash, matches, isOutdated }
+}
+
+/** One spelling for what looks alike on different keyboards (NIST SP 800-63B-4 §3.1.1.2). */
+export function normalize(password: string): string {
+  return password.normalize('NFKC')
+}

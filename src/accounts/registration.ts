@@ -1,0 +1,118 @@
+import type { GuessLimit } from '../abuse/guess-limit.ts'
+import type { RequestOrigin } from '../audit/events.ts'
+import { ProblemError, validationFailed } from '../errors.ts'
+import { parseEmailAddress, type EmailAddress } from '../lib/email-address.ts'
+import type { PasswordHasher } from './password-hasher.ts'
+import type { PasswordPolicy } from './password-policy.ts'
+import type { RegistrationRules, RegistrationStore } from './registration-store.ts'
+import type { User } from './user.ts'
+
+/** What the register form may say; everything that decides about rights is not among it. */
+export type RegistrationInput = {
+  email: string
+  password: string
+  username?: string
+  name?: string
+  surname?: string
+  phoneNumber?: string
+  locale?: string
+}
+
+export type VerificationInput = { token: string } | { email: string; code: string }
+
+export type Registrations = ReturnType<typeof createRegistrations>
+
+export type RegistrationsDeps = {
+  store: RegistrationStore
+  hasher: PasswordHasher
+  requireStrongPassword: PasswordPolicy
+  limitCodeGuesses: GuessLimit
+  rules: RegistrationRules
+}
+
+/** Registering makes no user: proving the address does. */
+export function createRegistrations(deps: RegistrationsDeps) {
+  const { store, hasher, requireStrongPassword, limitCodeGuesses, rules } = deps
+
+  /**
+   * @returns the user that verifying will make; the same for a taken address, where it never will
+   * @throws {ProblemError} `validation_failed`, `weak_password`, `username_taken`, `email_taken`
+   */
+  async function register(input: RegistrationInput, origin: RequestOrigin): Promise<User> {
+    const email = requireEmail(input.email)
+    const { username, name, surname, phoneNumber, locale } = optional(input)
+    requireStrongPassword('password', input.password, [
+      email.address,
+      input.username,
+      input.name,
+      input.surname
+    ])
+    const passwordHash = await hasher.hash(input.password)
+    const form = { email, passwordHash, username, name, surname, phoneNumber, locale }
+    const outcome = await store.register(form, origin, rules)
+    switch (outcome.kind) {
+      case 'username_taken':
+        throw new ProblemError('username_taken', 'This username is taken. Choose another one.')
+      case 'email_taken':
+        throw new ProblemError('email_taken', 'This address has an account. Log in instead.')
+      case 'registered':
+        return {
+          id: outcome.id,
+          email: email.address,
+          emailVerifiedAt: null,
+          username,
+          name,
+          surname,
+          phoneNumber,
+          locale,
+          roles: ['user'],
+          status: 'active',
+          createdAt: outcome.createdAt
+        }
+    }
+  }
+
+  /**
+   * Proves an address by the link's token, or by the typed code beside the address.
+   * @throws {ProblemError} `invalid_token`, one text for every reason; `too_many_attempts` for codes
+   */
+  async function verify(input: VerificationInput, origin: RequestOrigin): Promise<void> {
+    const userId =
+      'token' in input
+        ? await store.verify(input, origin)
+        : await verifyCode(requireEmail(input.email).canonical, input.code, origin)
+    if (userId === null) {
+      throw new ProblemError(
+        'invalid_token',
+        'This link or code is wrong, was used, or has expired. Log in, or ask for a new mail.'
+      )
+    }
+  }
+
+  async function verifyCode(canonicalEmail: string, code: string, origin: RequestOrigin) {
+    return limitCodeGuesses(canonicalEmail, () => store.verify({ canonicalEmail, code }, origin))
+  }
+
+  /** Always the same answer, whether there is anything to resend or not. */
+  async function resend(email: string): Promise<void> {
+    await store.renew(requireEmail(email))
+  }
+
+  return { register, verify, resend }
+}
+
+function requireEmail(text: string): EmailAddress {
+  const email = parseEmailAddress(text)
+  if (email === null) throw validationFailed('email', 'must be an e-mail address')
+  return email
+}
+
+function optional(input: RegistrationInput) {
+  return {
+    username: input.username ?? null,
+    name: input.name ?? null,
+    surname: input.surname ?? null,
+    phoneNumber: input.phoneNumber ?? null,
+    locale: input.locale ?? null
+  }
+}

@@ -1,0 +1,91 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { principalOf } from '../http/access.ts'
+import { originOf } from '../http/request-origin.ts'
+import { problems } from '../http/schemas.ts'
+import type { Registrations } from './registration.ts'
+import {
+  MessageAnswer,
+  RegisterBody,
+  ResendBody,
+  UserAnswer,
+  VerifyEmailBody,
+  verificationInput
+} from './schemas.ts'
+import { toWireUser } from './user.ts'
+
+export type AccountRoutesOptions = { registrations: Registrations }
+
+export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> = (
+  app,
+  { registrations },
+  done
+) => {
+  app.post(
+    '/auth/register',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Register; the mail that follows makes the user',
+        body: RegisterBody,
+        response: { 201: UserAnswer, ...problems(400, 409, 413, 415, 422, 429) }
+      }
+    },
+    async (request, reply) => {
+      const { phone_number: phoneNumber, ...rest } = request.body
+      const input = { ...rest, ...(phoneNumber !== undefined && { phoneNumber }) }
+      const user = await registrations.register(input, originOf(request))
+      return reply.code(201).send({ user: toWireUser(user) })
+    }
+  )
+
+  app.post(
+    '/auth/verify-email',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Prove the address, by link or typed code',
+        body: VerifyEmailBody,
+        response: { 200: MessageAnswer, ...problems(400, 413, 415, 422, 429) }
+      }
+    },
+    async (request) => {
+      await registrations.verify(verificationInput(request.body), originOf(request))
+      return { message: 'The address is verified. You can log in now.' }
+    }
+  )
+
+  app.post(
+    '/auth/resend-verification',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Send the verification mail again',
+        body: ResendBody,
+        response: { 200: MessageAnswer, ...problems(400, 413, 415, 422, 429) }
+      }
+    },
+    async (request) => {
+      await registrations.resend(request.body.email)
+      return { message: 'If this address waits for verification, a new mail is on its way.' }
+    }
+  )
+
+  app.get(
+    '/auth/me',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Who the access token is for',
+        security: [{ bearer: [] }],
+        response: { 200: UserAnswer, ...problems(401) }
+      }
+    },
+    (request) => ({ user: toWireUser(principalOf(request).user) })
+  )
+
+  done()
+}

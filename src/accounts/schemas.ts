@@ -1,0 +1,67 @@
+import { Type, type Static } from 'typebox'
+import { validationFailed } from '../errors.ts'
+import { EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
+import type { VerificationInput } from './registration.ts'
+
+/** A person chooses it and types it: lower case, so that no two look alike. */
+export const UsernameField = Type.String({
+  minLength: 3,
+  maxLength: 64,
+  pattern: '^[a-z0-9._-]+$',
+  description: 'Lower case letters, digits, dot, underscore, dash'
+})
+
+export const RegisterBody = Type.Object(
+  {
+    email: EmailField,
+    password: PasswordField,
+    username: Type.Optional(UsernameField),
+    name: Type.Optional(Line(200)),
+    surname: Type.Optional(Line(200)),
+    phone_number: Type.Optional(
+      Type.String({ pattern: '^\\+[1-9][0-9]{6,14}$', description: 'E.164, such as +4930123456' })
+    ),
+    locale: Type.Optional(
+      Type.String({
+        maxLength: 35,
+        pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$',
+        description: 'BCP 47'
+      })
+    ),
+    captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
+  },
+  { additionalProperties: false }
+)
+export type RegisterBody = Static<typeof RegisterBody>
+
+export const UserAnswer = Type.Object({ user: UserRef })
+
+const MailToken = Type.String({ minLength: 1, maxLength: 128 })
+const TypedCode = Type.String({
+  minLength: 1,
+  maxLength: 32,
+  description: 'From the mail, as 7KQM-2XHD'
+})
+
+/** The link's `token`, or the typed `code` beside the `email`. */
+export const VerifyEmailBody = Type.Object(
+  {
+    token: Type.Optional(MailToken),
+    email: Type.Optional(EmailField),
+    code: Type.Optional(TypedCode)
+  },
+  { additionalProperties: false }
+)
+export type VerifyEmailBody = Static<typeof VerifyEmailBody>
+
+export const ResendBody = Type.Object({ email: EmailField }, { additionalProperties: false })
+export type ResendBody = Static<typeof ResendBody>
+
+export const MessageAnswer = Type.Object({ message: Type.String() })
+
+/** @throws {ProblemError} `validation_failed` unless it is exactly one of the two ways */
+export function verificationInput({ token, email, code }: VerifyEmailBody): VerificationInput {
+  if (token !== undefined && email === undefined && code === undefined) return { token }
+  if (token === undefined && email !== undefined && code !== undefined) return { email, code }
+  throw validationFailed('', 'needs token, or email and code')
+}

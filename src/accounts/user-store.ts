@@ -1,0 +1,62 @@
+import type { User as UserRow } from '../platform/prisma/client.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import type { User } from './user.ts'
+
+export type UserStore = ReturnType<typeof createUserStore>
+
+export type StoredCredentials = { user: User; passwordHash: string | null }
+
+export type UserStoreDeps = { postgres: Postgres; sealer: Sealer }
+
+export function createUserStore({ postgres, sealer }: UserStoreDeps) {
+  async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
+    const emailIndex = sealer.emailIndex(canonicalEmail)
+    return opened(await postgres.read((db) => db.user.findUnique({ where: { emailIndex } })))
+  }
+
+  async function findByUsername(username: string): Promise<StoredCredentials | null> {
+    return opened(await postgres.read((db) => db.user.findUnique({ where: { username } })))
+  }
+
+  async function findById(id: string): Promise<User | null> {
+    const found = opened(await postgres.read((db) => db.user.findUnique({ where: { id } })))
+    return found?.user ?? null
+  }
+
+  /** Replaces a hash that is out of date, unless the password was changed meanwhile. */
+  async function replaceHash(id: string, oldHash: string, newHash: string): Promise<void> {
+    await postgres.read((db) =>
+      db.user.updateMany({ where: { id, passwordHash: oldHash }, data: { passwordHash: newHash } })
+    )
+  }
+
+  function opened(row: UserRow | null): StoredCredentials | null {
+    return row === null ? null : { user: openUser(row, sealer), passwordHash: row.passwordHash }
+  }
+
+  return { findByEmail, findByUsername, findById, replaceHash }
+}
+
+/** Where a person's sealed column stands. */
+export function userPlace(id: string, column: 'email_sealed' | 'phone_sealed') {
+  return { table: 'users', column, row: id }
+}
+
+function openUser(row: UserRow, sealer: Sealer): User {
+  const { id, emailVerifiedAt, username, name, surname, locale, roles, status, createdAt } = row
+  return {
+    id,
+    email: sealer.open(row.emailSealed, userPlace(id, 'email_sealed')),
+    emailVerifiedAt,
+    username,
+    name,
+    surname,
+    phoneNumber:
+      row.phoneSealed === null ? null : sealer.open(row.phoneSealed, userPlace(id, 'phone_sealed')),
+    locale,
+    roles,
+    status,
+    createdAt
+  }
+}

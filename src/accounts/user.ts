@@ -1,0 +1,31 @@
+/** A person as the house knows them: addresses opened, no secret inside. */
+export type User = {
+  id: string
+  email: string
+  emailVerifiedAt: Date | null
+  username: string | null
+  name: string | null
+  surname: string | null
+  phoneNumber: string | null
+  locale: string | null
+  roles: string[]
+  status: 'active' | 'disabled'
+  createdAt: Date
+}
+
+/** `user` on the wire. */
+export function toWireUser(user: User) {
+  return {
+    id: user.id,
+    email: user.email,
+    email_verified: user.emailVerifiedAt !== null,
+    username: user.username,
+    name: user.name,
+    surname: user.surname,
+    phone_number: user.phoneNumber,
+    locale: user.locale,
+    roles: user.roles,
+    status: user.status,
+    created_at: user.createdAt.toISOString()
+  }
+}

@@ -1,0 +1,29 @@
+/** Every event there is, and when it is written. The documentation and the webhooks use these names. */
+export const AUDIT_EVENTS = {
+  'account.registered': 'somebody registered an address, taken or free',
+  'account.verified': 'the address was proven: the user exists',
+  'account.verification_failed': 'a mail token or typed code did not hold',
+  'login.succeeded': 'a session began',
+  'login.failed': 'the password or the account was wrong',
+  'session.ended': 'logout, by its owner',
+  'session.reuse_detected':
+    'a refresh token that had been spent long ago was shown: the session ended',
+  'session.ahead_of_store':
+    'a refresh token newer than its row was shown: Postgres had lost commits',
+  'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
+} as const
+
+export type AuditEventType = keyof typeof AUDIT_EVENTS
+
+/** Who asked: what every event keeps of the request that caused it. */
+export type RequestOrigin = { requestId: string; address: string }
+
+export type AuditEvent = {
+  type: AuditEventType
+  origin?: RequestOrigin
+  userId?: string
+  sessionId?: string
+  clientId?: string
+  /** Never a secret, an address or a name. */
+  details?: Record<string, string | number | boolean>
+}

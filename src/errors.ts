@@ -1,0 +1,73 @@
+/** Every `code` a first-party answer can carry, and its status. A code never changes its meaning. */
+export const PROBLEM_STATUS = {
+  invalid_request: 400,
+  invalid_token: 400,
+  invalid_credentials: 401,
+  invalid_access_token: 401,
+  invalid_refresh_token: 401,
+  account_disabled: 403,
+  email_not_verified: 403,
+  not_found: 404,
+  email_taken: 409,
+  username_taken: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  validation_failed: 422,
+  weak_password: 422,
+  too_many_attempts: 429,
+  internal_error: 500,
+  service_unavailable: 503
+} as const
+
+export type ProblemCode = keyof typeof PROBLEM_STATUS
+
+/** One field that is wrong: `field` names it (`""` is the body itself), `detail` says why, no value is repeated. */
+export type FieldProblem = { field: string; detail: string }
+
+export type ProblemContext = {
+  /** Private: for the log only. Never holds a secret. */
+  reason?: string
+  cause?: unknown
+  errors?: FieldProblem[]
+  retryAfterSeconds?: number
+}
+
+/**
+ * An expected refusal, sent as `application/problem+json` (RFC 9457). `detail` is public and says
+ * what to do; `reason` stays in the log.
+ */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly code: ProblemCode
+  readonly status: number
+  readonly detail: string
+  readonly errors: FieldProblem[] | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ProblemCode, detail: string, context: ProblemContext = {}) {
+    super(`${code}: ${context.reason ?? detail}`, { cause: context.cause })
+    this.code = code
+    this.status = PROBLEM_STATUS[code]
+    this.detail = detail
+    this.errors = context.errors
+    this.retryAfterSeconds = context.retryAfterSeconds
+  }
+}
+
+/** What Latchkey stands on does not answer. 503 on the wire, never 401: good tokens stay good. */
+export class UnavailableError extends ProblemError {
+  constructor(reason: string, cause?: unknown) {
+    super('service_unavailable', 'The service cannot answer just now. Try again in a moment.', {
+      reason,
+      cause,
+      retryAfterSeconds: 1
+    })
+  }
+}
+
+/** One field that no schema can refuse. */
+export function validationFailed(field: string, detail: string): ProblemError {
+  return new ProblemError('validation_failed', 'The request has wrong fields.', {
+    errors: [{ field, detail }]
+  })
+}

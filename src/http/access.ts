@@ -1,0 +1,60 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { ProblemError } from '../errors.ts'
+import type { Principal } from '../sessions/principal.ts'
+
+/** Who may call a route. Every route says so; one that does not keeps the server from starting. */
+export type Access = 'public' | 'user'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+  }
+  interface FastifyRequest {
+    /** Set on routes with `access: 'user'`. */
+    principal: Principal | null
+  }
+}
+
+export type AccessOptions = {
+  /** @returns null for every token that opens nothing here @throws {UnavailableError} when it cannot be told */
+  findPrincipal: (accessToken: string) => Promise<Principal | null>
+}
+
+/** Deny by default: identity comes from a verified token only, and every route declares who may call it. */
+export default fp<AccessOptions>(
+  (app: FastifyInstance, { findPrincipal }, done) => {
+    app.decorateRequest('principal', null)
+    const routes: RouteOptions[] = []
+    app.addHook('onRoute', (route) => {
+      routes.push(route)
+    })
+    app.addHook('onReady', (ready) => {
+      const silent = routes.filter(({ config }) => config?.access === undefined)
+      const names = silent.map(({ method, url }) => `${String(method)} ${url}`).join(', ')
+      ready(names === '' ? undefined : new Error(`No config.access says who may call ${names}.`))
+    })
+    app.addHook('onRequest', async (request) => {
+      if (request.routeOptions.config.access !== 'user') return
+      const token = bearerToken(request)
+      request.principal = token === null ? null : await findPrincipal(token)
+      if (request.principal === null) {
+        throw new ProblemError('invalid_access_token', 'Log in, and send a valid access token.')
+      }
+    })
+    done()
+  },
+  { name: 'access', fastify: '5.x' }
+)
+
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1); never one from a query or a body. */
+export function bearerToken(request: FastifyRequest): string | null {
+  const match = /^Bearer +([\w~+/.-]+=*)$/i.exec(request.headers.authorization ?? '')
+  return match?.[1] ?? null
+}
+
+/** The person on a route with `access: 'user'`. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw new Error('This route does not require a person.')
+  return request.principal
+}

@@ -1,0 +1,26 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** From then on `/readyz` says no and every answer closes its connection. */
+    startDraining: () => void
+    readonly isDraining: boolean
+  }
+}
+
+/** Lets keep-alive connections go before the server closes: requests under way finish, new ones go elsewhere. */
+export default fp(
+  (app: FastifyInstance, _options, done) => {
+    let isDraining = false
+    app.decorate('startDraining', () => {
+      isDraining = true
+    })
+    app.decorate('isDraining', { getter: () => isDraining })
+    app.addHook('onSend', async (_request, reply) => {
+      if (isDraining) reply.header('connection', 'close')
+    })
+    done()
+  },
+  { name: 'drain', fastify: '5.x' }
+)

@@ -1,0 +1,43 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Problem, UserBody } from './schemas.ts'
+
+export type OpenApiOptions = { issuer: string; version: string }
+
+/** The routes' own schemas are the document: `/openapi.json`, to be read at `/docs`. */
+export default fp<OpenApiOptions>(
+  async (app: FastifyInstance, { issuer, version }) => {
+    app.addSchema(Problem)
+    app.addSchema(UserBody)
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Latchkey',
+          version,
+          description:
+            'Registration, login, RS256 access tokens and rotating refresh tokens. Every error is a problem document (RFC 9457): read its `code`.'
+        },
+        servers: [{ url: issuer }],
+        components: {
+          securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } }
+        }
+      },
+      refResolver: { buildLocalReference: (json) => (json as { $id: string }).$id }
+    })
+    await app.register(async (docs) => {
+      docs.addHook('onRoute', (route) => {
+        route.config = { ...route.config, access: 'public' }
+      })
+      await docs.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+    })
+    app.get(
+      '/openapi.json',
+      { config: { access: 'public' }, schema: { hide: true } },
+      (_request, reply) => reply.header('access-control-allow-origin', '*').send(app.swagger())
+    )
+  },
+  { name: 'openapi', fastify: '5.x' }
+)

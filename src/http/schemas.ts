@@ -1,0 +1,73 @@
+import { Type, type Static } from 'typebox'
+
+/** Visible text of one line: Postgres takes no NUL, and nothing here needs control characters. */
+const LINE = '^[^\\p{Cc}\\p{Zl}\\p{Zp}]*$'
+
+export const Line = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: LINE })
+
+export const EmailField = Type.String({
+  minLength: 3,
+  maxLength: 320,
+  description: 'One plain address'
+})
+
+/** Refused before it is hashed beyond 256 code points; this bound is on what is read at all. */
+export const PasswordField = Type.String({ minLength: 1, maxLength: 1_024 })
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String({ description: 'For machines; never changes its meaning' }),
+    errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), detail: Type.String() })))
+  },
+  { $id: 'Problem', description: 'RFC 9457' }
+)
+
+/** The refusals of a route, for its schema and the OpenAPI document. */
+export function problems<const Status extends number>(...statuses: Status[]) {
+  const content = { 'application/problem+json': { schema: Type.Ref('Problem') } }
+  const entries = [...statuses, 500, 503].map((status) => [
+    status,
+    { description: PROBLEM_DESCRIPTIONS[status] ?? 'Refused', content }
+  ])
+  return Object.fromEntries(entries) as Record<
+    Status,
+    { description: string; content: typeof content }
+  >
+}
+
+const PROBLEM_DESCRIPTIONS: Record<number, string> = {
+  400: 'Not valid JSON, or a token that does not hold',
+  401: 'Not who you have to be',
+  403: 'Known, but not allowed',
+  409: 'Taken',
+  413: 'Longer than 64 KiB',
+  415: 'Not application/json',
+  422: 'Wrong, missing or unknown fields',
+  429: 'Too many attempts; see Retry-After',
+  500: 'Our fault',
+  503: 'Try again; see Retry-After'
+}
+
+export const UserBody = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    email: Type.String(),
+    email_verified: Type.Boolean(),
+    username: Type.Union([Type.String(), Type.Null()]),
+    name: Type.Union([Type.String(), Type.Null()]),
+    surname: Type.Union([Type.String(), Type.Null()]),
+    phone_number: Type.Union([Type.String(), Type.Null()]),
+    locale: Type.Union([Type.String(), Type.Null()]),
+    roles: Type.Array(Type.String()),
+    status: Type.Union([Type.Literal('active'), Type.Literal('disabled')]),
+    created_at: Type.String({ format: 'date-time' })
+  },
+  { $id: 'User' }
+)
+
+/** `User` by name, so that the OpenAPI document tells it once. */
+export const UserRef = Type.Unsafe<Static<typeof UserBody>>(Type.Ref('User'))

@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { LogController, type FastifyHttpOptions } from 'fastify'
+import { v4 as uuidv4 } from 'uuid'
+import type { Config } from '../config.ts'
+
+const BODY_LIMIT_BYTES = 64 * 1_024
+const HEADER_LIMIT_BYTES = 16 * 1_024
+const REQUEST_TIMEOUT_MS = 15_000
+
+/** How bytes come in. The ajv options are the point: nothing is coerced, dropped or filled in. */
+export function serverOptions({ logLevel, trustedProxies }: Config) {
+  return {
+    logger: { level: logLevel, serializers: { err: describeError } },
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: HEADER_LIMIT_BYTES },
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
+    genReqId: () => uuidv4(),
+    return503OnClosing: false,
+    clientErrorHandler: refuseMalformed,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
+  } satisfies FastifyHttpOptions<Server>
+}
+
+const CLIENT_ERRORS: Record<string, [number, string, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'headers_too_large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'request_timeout']
+}
+
+/** What is refused before there is a request: too slow, too many header bytes, no HTTP. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, title, code] = CLIENT_ERRORS[error.code ?? ''] ?? [
+    400,
+    'Bad Request',
+    'invalid_request'
+  ]
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail: `${title}.`, code })
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  )
+}
+
+type Described = { type: string; message: string; stack: string; code?: string; cause?: Described }
+
+/** An error without the request, the statement's values or a driver's details: those may hold secrets. */
+function describeError(error: Error & { code?: unknown }, depth = 0): Described {
+  const { name, message, code, stack = '', cause } = error
+  return {
+    type: name,
+    message,
+    stack,
+    ...(typeof code === 'string' && { code }),
+    ...(cause instanceof Error && depth < 3 && { cause: describeError(cause, depth + 1) })
+  }
+}

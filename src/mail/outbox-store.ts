@@ -1,0 +1,78 @@
+import type { Postgres } from '../platform/postgres.ts'
+
+export type OutboxStore = ReturnType<typeof createOutboxStore>
+
+/** A message that this server may send until `claimedUntil`, and no other one before. */
+export type ClaimedMessage = {
+  id: string
+  payloadSealed: Uint8Array
+  attempts: number
+  claimedUntil: Date
+}
+
+/** Longer than any mail server's answer takes; a sender that died is replaced after it. */
+const LEASE_SECONDS = 60
+
+const CLAIM = {
+  name: 'outbox_claim',
+  text: `
+    UPDATE outbox_message
+       SET claimed_until = latchkey_now() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
+     WHERE id IN (
+       SELECT id FROM outbox_message
+        WHERE kind = $1 AND sent_at IS NULL AND parked_at IS NULL
+          AND next_attempt_at <= latchkey_now() AND expires_at > latchkey_now()
+          AND (claimed_until IS NULL OR claimed_until <= latchkey_now())
+        ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING id, payload_sealed AS "payloadSealed", attempts, claimed_until AS "claimedUntil"`
+}
+
+/** Only the holder of the lease may say that it was sent. */
+const FINISH = {
+  name: 'outbox_finish',
+  text: `
+    UPDATE outbox_message SET sent_at = latchkey_now(), payload_sealed = NULL, claimed_until = NULL
+     WHERE id = $1 AND claimed_until = $2`
+}
+
+const POSTPONE = {
+  name: 'outbox_postpone',
+  text: `
+    UPDATE outbox_message
+       SET next_attempt_at = latchkey_now() + make_interval(secs => $3), last_error = $4, claimed_until = NULL
+     WHERE id = $1 AND claimed_until = $2`
+}
+
+/** What is no use any more is not kept either. */
+const PARK_EXPIRED = {
+  name: 'outbox_park_expired',
+  text: `
+    UPDATE outbox_message SET parked_at = latchkey_now(), payload_sealed = NULL
+     WHERE sent_at IS NULL AND parked_at IS NULL AND expires_at <= latchkey_now()`
+}
+
+export function createOutboxStore(postgres: Postgres) {
+  /** Takes up to `limit` messages that are due. Of many servers, one gets each. */
+  async function take(kind: 'mail', limit: number): Promise<ClaimedMessage[]> {
+    return postgres.query<ClaimedMessage>(CLAIM, [kind, limit])
+  }
+
+  async function finish({ id, claimedUntil }: ClaimedMessage): Promise<void> {
+    await postgres.query(FINISH, [id, claimedUntil])
+  }
+
+  /** @param errorCode what went wrong, without addresses or text of the mail */
+  async function postpone(
+    { id, claimedUntil }: ClaimedMessage,
+    delaySeconds: number,
+    errorCode: string
+  ): Promise<void> {
+    await postgres.query(POSTPONE, [id, claimedUntil, delaySeconds, errorCode])
+  }
+
+  async function parkExpired(): Promise<void> {
+    await postgres.query(PARK_EXPIRED, [])
+  }
+
+  return { take, finish, postpone, parkExpired }
+}

@@ -1,0 +1,55 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { ProblemError } from '../errors.ts'
+import { readCapturedMail } from '../mail/captured.ts'
+import { renderPage } from './render.ts'
+
+const SHOWN = 50
+const LOOPBACK_PEER = /^(127\.|::1$|::ffff:127\.)/
+const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
+
+const Params = Type.Object({ id: Type.String({ pattern: '^[0-9a-f-]{36}$' }) })
+
+export type DevMailOptions = { directory: string }
+
+/**
+ * The inbox of development. Mail tokens are in it, so only this machine may look: the peer and the
+ * `Host` must be loopback (a foreign page that rebinds its name to 127.0.0.1 has another `Host`).
+ */
+export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
+  app,
+  { directory },
+  done
+) => {
+  app.addHook('onRequest', (request, _reply, next) => {
+    const isLocal =
+      LOOPBACK_PEER.test(request.socket.remoteAddress ?? '') && LOOPBACK_HOST.test(request.host)
+    next(isLocal ? undefined : new ProblemError('not_found', 'There is nothing here.'))
+  })
+  const options = { config: { access: 'public' as const } }
+
+  app.get('/dev/mail', { ...options, schema: { hide: true } }, async (_request, reply) => {
+    const mails = await readCapturedMail(directory, SHOWN)
+    return reply.type('text/html').send(renderPage('dev-mail', { mails }))
+  })
+
+  app.get('/dev/mail.json', { ...options, schema: { hide: true } }, async () => ({
+    mails: await readCapturedMail(directory, SHOWN)
+  }))
+
+  app.get(
+    '/dev/mail/:id',
+    { ...options, schema: { hide: true, params: Params } },
+    async (request, reply) => {
+      const mails = await readCapturedMail(directory, SHOWN)
+      const mail = mails.find(({ id }) => id === request.params.id)
+      if (mail === undefined) throw new ProblemError('not_found', 'There is no such mail.')
+      // The mail's own styles are inline, as mail clients want them.
+      const policy =
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+      return reply.header('content-security-policy', policy).type('text/html').send(mail.html)
+    }
+  )
+
+  done()
+}

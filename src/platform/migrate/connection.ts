@@ -1,0 +1,49 @@
+import pg from 'pg'
+
+/**
+ * One connection for everything a migration does: its lock and the engine's statements belong to
+ * one session. No time limit that an administrator put on the role applies to it.
+ *
+ * @throws when Postgres cannot be reached, in one sentence without the password
+ */
+export async function withConnection<T>(
+  databaseUrl: string,
+  task: (pool: pg.Pool) => Promise<T>
+): Promise<T> {
+  const address = addressOf(databaseUrl)
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: 5_000
+  })
+  pool.on('error', () => {}) // the next statement tells
+  try {
+    await liftTimeLimits(pool).catch((cause: unknown) => {
+      throw new Error(`Postgres at ${address} cannot be used: ${reasonOf(cause)}.`, { cause })
+    })
+    return await task(pool)
+  } finally {
+    await pool.end() // gives the lock back, too
+  }
+}
+
+async function liftTimeLimits(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `SELECT set_config(name, '0', false) FROM pg_settings
+      WHERE name IN ('statement_timeout', 'transaction_timeout', 'lock_timeout')`
+  )
+}
+
+function addressOf(databaseUrl: string): string {
+  const url = URL.parse(databaseUrl)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    throw new Error('The database URL must look like postgresql://user:password@host:port/name.')
+  }
+  return `${url.host}${url.pathname}`
+}
+
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message: string; code?: string }
+  return message || (code ?? 'no answer')
+}

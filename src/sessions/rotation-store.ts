@@ -1,0 +1,157 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { Outbox } from '../mail/outbox.ts'
+import { sha256 } from '../lib/secrets.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import { Prisma } from '../platform/prisma/client.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { RefreshClaim } from './refresh-token.ts'
+import type { LiveSession } from './session.ts'
+
+export type RotationOutcome =
+  /** Spent, and the session is one generation on. */
+  | { kind: 'rotated'; session: LiveSession }
+  /** The immediate predecessor within the grace, its successor unused: the answer was lost, give it again. */
+  | { kind: 'repeated'; session: LiveSession }
+  /** Spent long ago: theft. The session has been ended, and that is committed. */
+  | { kind: 'reused'; sessionId: string; revokedAt: Date }
+  | { kind: 'unusable'; reason: string }
+
+export type RotationStore = ReturnType<typeof createRotationStore>
+
+export type RotationStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  record: Audit
+  enqueueMail: Outbox
+  issuer: string
+  graceSeconds: number
+  idleSeconds: number
+}
+
+const LIVE_SESSION = `
+  s.id, s.user_id AS "userId", s.client_id AS "clientId", s.scope, s.generation,
+  s.rotated_at AS "rotatedAt", s.expires_at AS "expiresAt", s.idle_expires_at AS "idleExpiresAt",
+  s.auth_time AS "authTime", s.amr, u.roles, u.email_sealed AS "emailSealed",
+  u.email_verified_at AS "emailVerifiedAt", u.name, u.username`
+
+const ALIVE = `
+  s.revoked_at IS NULL AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()
+  AND u.id = s.user_id AND u.status = 'active'`
+
+const STEP = `
+  UPDATE session s
+     SET generation = $4::int + 1, rotated_at = latchkey_now(), last_used_at = latchkey_now(),
+         idle_expires_at = LEAST(s.expires_at, latchkey_now() + make_interval(secs => $5))
+    FROM users u
+   WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.client_id = $3 AND ${ALIVE}`
+
+/** The whole rotation. Of any number of callers with one token, one finds the generation it asks for. */
+const ROTATE = {
+  name: 'session_rotate',
+  text: `${STEP} AND s.generation = $4::int RETURNING ${LIVE_SESSION}`
+}
+
+const MAIL_SECONDS = 24 * 3_600
+
+type JudgedSession = LiveSession & {
+  isAlive: boolean
+  inGrace: boolean
+  delivery: 'body' | 'cookie'
+  device: string | null
+  locale: string | null
+}
+
+export function createRotationStore(deps: RotationStoreDeps) {
+  const { postgres, sealer, record, enqueueMail, issuer, graceSeconds, idleSeconds } = deps
+
+  /** Spends the refresh token that says `claim`. One statement when all is well. */
+  async function rotate(
+    claim: RefreshClaim,
+    clientId: string,
+    origin: RequestOrigin
+  ): Promise<RotationOutcome> {
+    const secretHash = sha256(claim.secret)
+    const values = [claim.sessionId, secretHash, clientId, claim.generation, idleSeconds]
+    const [session] = await postgres.query<LiveSession>(ROTATE, values)
+    if (session !== undefined) return { kind: 'rotated', session }
+    return postgres.transaction((tx) => judge(tx, claim, { secretHash, clientId, origin }))
+  }
+
+  /** Finds out, with the row locked, why the statement did not match. */
+  async function judge(
+    tx: Transaction,
+    { sessionId, generation }: RefreshClaim,
+    {
+      secretHash,
+      clientId,
+      origin
+    }: { secretHash: Buffer; clientId: string; origin: RequestOrigin }
+  ): Promise<RotationOutcome> {
+    const [session] = await tx.$queryRaw<JudgedSession[]>`
+      SELECT ${Prisma.raw(LIVE_SESSION)}, s.delivery, s.device, u.locale, (${Prisma.raw(ALIVE)}) AS "isAlive",
+             latchkey_now() < s.rotated_at + make_interval(secs => ${graceSeconds}) AS "inGrace"
+        FROM session s JOIN users u ON u.id = s.user_id
+       WHERE s.id = ${sessionId}::uuid AND s.secret_hash = ${secretHash} AND s.client_id = ${clientId}
+         FOR UPDATE OF s`
+    if (session === undefined) return { kind: 'unusable', reason: 'no such session of this client' }
+    if (!session.isAlive) return { kind: 'unusable', reason: 'session ended or person disabled' }
+    if (generation >= session.generation) return catchUp(tx, session, generation, origin)
+    const isPredecessor = generation === session.generation - 1
+    if (session.inGrace && isPredecessor) return { kind: 'repeated', session }
+    // Two tabs share one cookie and can be two generations apart without anybody being a thief.
+    if (session.inGrace && session.delivery === 'cookie') {
+      return { kind: 'unusable', reason: 'lost a race between two tabs' }
+    }
+    return endReused(tx, session, generation, origin)
+  }
+
+  /** A token ahead of its row has a good MAC: Postgres has lost commits, and nobody stole anything. */
+  async function catchUp(
+    tx: Transaction,
+    session: JudgedSession,
+    generation: number,
+    origin: RequestOrigin
+  ): Promise<RotationOutcome> {
+    const [row] = await tx.$queryRaw<
+      Pick<LiveSession, 'generation' | 'rotatedAt' | 'idleExpiresAt'>[]
+    >`
+      UPDATE session
+         SET generation = ${generation}::int + 1, rotated_at = latchkey_now(), last_used_at = latchkey_now(),
+             idle_expires_at = LEAST(expires_at, latchkey_now() + make_interval(secs => ${idleSeconds}))
+       WHERE id = ${session.id}::uuid AND generation <= ${generation}::int
+      RETURNING generation, rotated_at AS "rotatedAt", idle_expires_at AS "idleExpiresAt"`
+    if (row === undefined) return { kind: 'unusable', reason: 'the session moved on meanwhile' }
+    await record(tx, {
+      type: 'session.ahead_of_store',
+      origin,
+      ...owner(session),
+      details: { stored: session.generation, presented: generation }
+    })
+    return { kind: 'rotated', session: { ...session, ...row } }
+  }
+
+  /** The server cannot tell the thief from the client, so neither goes on (RFC 9700 §4.14.2). */
+  async function endReused(
+    tx: Transaction,
+    session: JudgedSession,
+    generation: number,
+    origin: RequestOrigin
+  ): Promise<RotationOutcome> {
+    const [{ revokedAt }] = await tx.$queryRaw<[{ revokedAt: Date }]>`
+      UPDATE session SET revoked_at = latchkey_now(), revoke_reason = 'refresh_token_reuse'
+       WHERE id = ${session.id}::uuid RETURNING revoked_at AS "revokedAt"`
+    const details = { stored: session.generation, presented: generation }
+    await record(tx, { type: 'session.reuse_detected', origin, ...owner(session), details })
+    const place = { table: 'users', column: 'email_sealed', row: session.userId }
+    const to = sealer.open(session.emailSealed, place)
+    const data = { issuer, device: session.device ?? 'unknown device' }
+    const mail = { template: 'session-reuse', to, locale: session.locale, data } as const
+    await enqueueMail(tx, mail, MAIL_SECONDS)
+    return { kind: 'reused', sessionId: session.id, revokedAt }
+  }
+
+  return { rotate }
+}
+
+const owner = ({ id, userId, clientId }: LiveSession) => ({ sessionId: id, userId, clientId })

@@ -1,0 +1,48 @@
+import { Type, type Static } from 'typebox'
+import { UsernameField } from '../accounts/schemas.ts'
+import { EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
+
+/** `email` or `username`, one of them. */
+export const LoginBody = Type.Object(
+  {
+    email: Type.Optional(EmailField),
+    username: Type.Optional(UsernameField),
+    password: PasswordField,
+    device: Type.Optional(Line(200)),
+    token_delivery: Type.Optional(Type.Literal('body')),
+    captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
+  },
+  { additionalProperties: false }
+)
+export type LoginBody = Static<typeof LoginBody>
+
+export const RefreshBody = Type.Object(
+  { refresh_token: Type.String({ minLength: 1, maxLength: 512 }) },
+  { additionalProperties: false }
+)
+export type RefreshBody = Static<typeof RefreshBody>
+
+/** A body may be left out altogether. */
+export const LogoutBody = Type.Union([
+  Type.Object(
+    {
+      scope: Type.Optional(
+        Type.Union([Type.Literal('this'), Type.Literal('others'), Type.Literal('all')])
+      ),
+      refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 512 }))
+    },
+    { additionalProperties: false }
+  ),
+  Type.Null()
+])
+
+const pair = {
+  access_token: Type.String({ description: 'RS256 JWT (RFC 9068)' }),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+  refresh_token: Type.String({ description: 'Opaque; good for one use' }),
+  refresh_expires_in: Type.Integer({ description: 'Seconds' })
+}
+
+export const RefreshAnswer = Type.Object(pair)
+export const LoginAnswer = Type.Object({ ...pair, user: UserRef })

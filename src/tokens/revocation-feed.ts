@@ -1,0 +1,106 @@
+import type { Clock } from '../platform/clock.ts'
+import type { EphemeralStore } from '../platform/ephemeral/store.ts'
+import { startLoop } from '../platform/loop.ts'
+import type { RevocationEntry, RevocationStore, TokenIdentity } from './revocation-store.ts'
+
+const CHANNEL = 'revoked'
+/** An entry lives as long as the longest token (15 min) and the skew of two honest clocks. */
+const ENTRY_LIFE_SECONDS = 960
+const READ_EVERY_MS = 500
+/** A transaction ends within 5 s, so one that commits late with an early time is still read. */
+const OVERLAP_SECONDS = 10
+/** Beyond this age the feed's silence proves nothing. */
+const FRESH_MS = 1_000
+
+export type RevocationFeed = Awaited<ReturnType<typeof startRevocationFeed>>
+
+export type RevocationFeedDeps = {
+  store: RevocationStore
+  ephemeral: EphemeralStore
+  clock: Clock
+  onFault: (error: unknown) => void
+}
+
+/**
+ * All live revocations in memory. Postgres is the truth, read twice a second; Redis only makes it
+ * faster, and its silence proves nothing: a flush, an eviction, or a process that dies between commit
+ * and announcement loses no revocation.
+ */
+export async function startRevocationFeed({
+  store,
+  ephemeral,
+  clock,
+  onFault
+}: RevocationFeedDeps) {
+  const revokedAtMs = new Map<string, number>()
+  let readAtMs = Number.NEGATIVE_INFINITY
+
+  function add({ kind, subject, revokedAt }: RevocationEntry): void {
+    const key = `${kind}:${subject}`
+    const known = revokedAtMs.get(key) ?? 0
+    revokedAtMs.set(key, Math.max(known, revokedAt.getTime()))
+  }
+
+  async function read(): Promise<void> {
+    const startedAtMs = performance.now()
+    const sinceLastSeconds = (startedAtMs - readAtMs) / 1_000
+    const entries = await store.findSince(
+      Math.min(sinceLastSeconds + OVERLAP_SECONDS, ENTRY_LIFE_SECONDS)
+    )
+    entries.forEach(add)
+    readAtMs = startedAtMs
+    const tooOldMs = clock.now().getTime() - ENTRY_LIFE_SECONDS * 1_000
+    for (const [key, atMs] of revokedAtMs) if (atMs < tooOldMs) revokedAtMs.delete(key)
+  }
+
+  /** Tells this server now and the others as soon as Redis can. Call it after the commit. */
+  function announce(entries: RevocationEntry[]): void {
+    entries.forEach(add)
+    if (entries.length > 0) ephemeral.announce(CHANNEL, JSON.stringify(entries)).catch(onFault)
+  }
+
+  function isKnown({ sid, jti, client_id, sub, iat }: TokenIdentity): boolean {
+    const isEarlier = (key: string) => (revokedAtMs.get(key) ?? 0) >= iat * 1_000
+    return (
+      revokedAtMs.has(`session:${sid}`) ||
+      revokedAtMs.has(`jti:${jti}`) ||
+      isEarlier(`client:${client_id}`) ||
+      isEarlier(`user:${sub}`)
+    )
+  }
+
+  /**
+   * Whether a verified token has been revoked.
+   * @throws {UnavailableError} when the feed is stale and Postgres does not answer either: 503, not 401
+   */
+  async function isRevoked(token: TokenIdentity): Promise<boolean> {
+    if (isKnown(token)) return true
+    const isFresh = performance.now() - readAtMs <= FRESH_MS
+    return isFresh ? false : store.isRevoked(token)
+  }
+
+  await read()
+  const stopListening = await ephemeral.listen(CHANNEL, (message) => {
+    parseEntries(message).forEach(add)
+  })
+  const loop = startLoop({ intervalMs: READ_EVERY_MS, work: read, onFault })
+
+  async function stop(): Promise<void> {
+    await loop.stop()
+    await stopListening()
+  }
+
+  return { isRevoked, announce, stop }
+}
+
+/** What another server announced. A message can only ever add a refusal; a malformed one adds nothing. */
+function parseEntries(message: string): RevocationEntry[] {
+  try {
+    const entries = JSON.parse(message) as (Omit<RevocationEntry, 'revokedAt'> & {
+      revokedAt: string
+    })[]
+    return entries.map((entry) => ({ ...entry, revokedAt: new Date(entry.revokedAt) }))
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,50 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { ProblemError } from '../errors.ts'
+import { bearerToken } from '../http/access.ts'
+import { problems } from '../http/schemas.ts'
+import type { TokenCheck } from './token-check.ts'
+
+const VerifyQuery = Type.Object(
+  { audience: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })) },
+  { additionalProperties: false }
+)
+
+/** The token's own claims, whichever they are, and that it is live. */
+const VerifyAnswer = Type.Object({ active: Type.Literal(true) }, { additionalProperties: true })
+
+const VERIFY_PATHS = ['/auth/verify-token', '/verify-token']
+
+export type TokenRoutesOptions = { checkToken: TokenCheck; issuer: string }
+
+export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
+  app,
+  { checkToken, issuer },
+  done
+) => {
+  for (const path of VERIFY_PATHS) {
+    app.get(
+      path,
+      {
+        config: { access: 'public' },
+        schema: {
+          tags: ['tokens'],
+          summary: 'Whether an access token holds, revocation included',
+          security: [{ bearer: [] }],
+          querystring: VerifyQuery,
+          response: { 200: VerifyAnswer, ...problems(401, 422) }
+        }
+      },
+      async (request) => {
+        const token = bearerToken(request)
+        const audience = request.query.audience ?? issuer
+        const claims = token === null ? null : await checkToken(token, audience)
+        if (claims === null) {
+          throw new ProblemError('invalid_access_token', 'This token is not valid (any more).')
+        }
+        return { active: true as const, ...claims }
+      }
+    )
+  }
+  done()
+}

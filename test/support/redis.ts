@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Teardown } from './database.ts'
+
+const PATIENCE_MS = 5_000
+
+export type TestRedis = Awaited<ReturnType<typeof startRedis>>
+
+/** A real Redis of the test's own, with handles for what goes wrong in the world. */
+export async function startRedis(t: Teardown) {
+  const port = await freePort()
+  let server = await start(port)
+
+  async function kill(): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const exit = once(server, 'exit')
+    server.kill('SIGKILL') // also ends a frozen one
+    await exit
+  }
+  t.teardown(kill)
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    /** Connections stay open, and nothing answers. */
+    freeze: () => server.kill('SIGSTOP'),
+    thaw: () => server.kill('SIGCONT'),
+    /** Connections are refused from here on. */
+    kill,
+    /** The same port, and nothing remembered. */
+    restart: async () => {
+      await kill()
+      server = await start(port)
+    },
+    flush: () => send(port, 'FLUSHALL')
+  }
+}
+
+async function start(port: number): Promise<ChildProcess> {
+  const address = ['--port', String(port), '--bind', '127.0.0.1']
+  const server = spawn('redis-server', [...address, '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore'
+  })
+  server.on('error', () => {}) // shows as a server that never answers
+  const deadline = performance.now() + PATIENCE_MS
+  while ((await send(port, 'PING').catch(() => '')) !== '+PONG') {
+    if (server.exitCode !== null || performance.now() > deadline) {
+      server.kill('SIGKILL')
+      throw new Error(`redis-server does not answer on port ${port}`)
+    }
+    await sleep(5)
+  }
+  return server
+}
+
+/** One command without arguments on a connection of its own; the first line of the answer. */
+async function send(port: number, command: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.setTimeout(1_000, () => socket.destroy(new Error('Redis does not answer')))
+  try {
+    await once(socket, 'connect')
+    socket.write(`${command}\r\n`)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    return answer.toString().trim()
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}

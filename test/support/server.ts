@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { eventually } from './eventually.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+export type TestServer = Awaited<ReturnType<typeof startServer>>
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** The real server as a process of its own, ready; killed when the test ends. `env` is its whole configuration. */
+export async function startServer(t: Test, env: Record<string, string>) {
+  const port = Number(env['PORT'] ?? (await freePort()))
+  const url = `http://localhost:${port}`
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const output = collect(child)
+  t.teardown(async () => kill('SIGKILL'))
+
+  /** Sends a signal and waits for the end. @returns the exit code, or null after a signal */
+  async function kill(signal: NodeJS.Signals): Promise<number | null> {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal)
+      await once(child, 'exit')
+    }
+    return child.exitCode
+  }
+
+  await eventually(
+    `server on ${url}`,
+    async () => {
+      if (child.exitCode !== null) throw new Error(`The server ended: ${output()}`)
+      return (await fetch(`${url}/readyz`).catch(() => null))?.ok
+    },
+    30_000
+  )
+
+  /** POSTs JSON to it. */
+  async function post(path: string, body: object, headers: Record<string, string> = {}) {
+    return fetch(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body)
+    })
+  }
+
+  return { url, port, pid: child.pid, output, kill, post }
+}
+
+/** Everything that a process prints, as far as it has. */
+export function collect(child: ChildProcess): () => string {
+  let text = ''
+  child.stdout?.on('data', (chunk) => (text += String(chunk)))
+  child.stderr?.on('data', (chunk) => (text += String(chunk)))
+  return () => text
+}
