@@ -90,6 +90,7 @@ export default defineConfig(
   ]),
   {
     files: ['src/{pages,ops}/**/*.ts'],
+    ignores: ['**/*store.ts'],
     rules: { 'no-restricted-imports': forbid([noDatabase, foreignInside(undefined)]) }
   },
   // A test awaits what it asserts on; fixtures and answers are plain JSON.

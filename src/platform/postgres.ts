@@ -24,7 +24,11 @@ export function openPostgres({ databaseUrl, poolSize }: PostgresOptions) {
     connectionTimeoutMillis: 1_000,
     query_timeout: 1_500,
     keepAlive: true,
-    allowExitOnIdle: false
+    // The Prisma adapter reads every timestamptz as UTC, whatever the role's TimeZone says.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its types do not say so
+    onConnect: async (client) => {
+      await client.query("SET TimeZone = 'UTC'")
+    }
   })
   // An idle connection that dies is replaced at the next query, which is the one that reports.
   pool.on('error', () => undefined)

@@ -17,7 +17,6 @@ CREATE TABLE "data_key" (
     "kek_id" CHAR(8) NOT NULL,
     "sealed_key" BYTEA NOT NULL,
     "active_at" TIMESTAMPTZ(3) NOT NULL,
-    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT now(),
 
     CONSTRAINT "data_key_pkey" PRIMARY KEY ("id")
 );

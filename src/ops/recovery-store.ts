@@ -1,0 +1,56 @@
+import type { Audit } from '../audit/record.ts'
+import type { Postgres, Statement } from '../platform/postgres.ts'
+
+export type Recovered = { sessions: number; mailTokens: number; mails: number }
+
+export type RecoveryStore = ReturnType<typeof createRecoveryStore>
+
+export type RecoveryStoreDeps = { postgres: Postgres; record: Audit }
+
+/** A statement must end within the pool's timeouts, however many rows there are. */
+const BATCH_ROWS = 5_000
+
+const inBatches = (table: string, set: string, live: string) => ({
+  name: `recover_${table}`,
+  text: `UPDATE ${table} SET ${set}
+          WHERE id IN (SELECT id FROM ${table} WHERE ${live} LIMIT ${BATCH_ROWS}) RETURNING id`
+})
+
+const END_SESSIONS = inBatches(
+  'session',
+  `revoked_at = latchkey_now(), revoke_reason = 'recovery'`,
+  'revoked_at IS NULL'
+)
+const SPEND_TOKENS = inBatches('one_time_token', 'spent_at = latchkey_now()', 'spent_at IS NULL')
+const DROP_MAILS = inBatches(
+  'outbox_message',
+  `parked_at = latchkey_now(), payload_sealed = NULL, last_error = 'recovery'`,
+  'sent_at IS NULL AND parked_at IS NULL'
+)
+
+export function createRecoveryStore({ postgres, record }: RecoveryStoreDeps) {
+  /**
+   * Ends what a restored backup cannot vouch for: sessions that may have been ended since, mail tokens
+   * that may have been spent, mails that may have been sent. May be repeated, also after a fault.
+   */
+  async function endEverything(): Promise<Recovered> {
+    const counts = {
+      sessions: await repeat(END_SESSIONS),
+      mailTokens: await repeat(SPEND_TOKENS),
+      mails: await repeat(DROP_MAILS)
+    }
+    await postgres.transaction((tx) => record(tx, { type: 'recovery.completed', details: counts }))
+    return counts
+  }
+
+  async function repeat(statement: Statement): Promise<number> {
+    let total = 0
+    for (;;) {
+      const { length } = await postgres.query(statement, [])
+      total += length
+      if (length < BATCH_ROWS) return total
+    }
+  }
+
+  return { endEverything }
+}
