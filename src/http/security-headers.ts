@@ -22,7 +22,7 @@ export default fp<SecurityHeadersOptions>(
           frameAncestors: ["'none'"]
         }
       },
-      strictTransportSecurity: issuer.startsWith('https:') && { maxAge: 31_536_000 },
+      strictTransportSecurity: isPinnable(issuer) && { maxAge: 31_536_000 },
       xFrameOptions: { action: 'deny' },
       // Read by whoever is allowed to: CORS decides that, route by route.
       crossOriginResourcePolicy: { policy: 'cross-origin' }
@@ -32,7 +32,8 @@ export default fp<SecurityHeadersOptions>(
       methods: ['GET', 'POST', 'PUT', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type'],
       exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id'],
-      maxAge: 600
+      maxAge: 600,
+      strictPreflight: false
     })
     // Answers are about one person, unless a route says otherwise.
     app.addHook('onSend', async (_request, reply) => {
@@ -41,3 +42,9 @@ export default fp<SecurityHeadersOptions>(
   },
   { name: 'security-headers', fastify: '5.x' }
 )
+
+/** Not localhost: browsers would then refuse every other http server of that machine. */
+function isPinnable(issuer: string): boolean {
+  const { protocol, hostname } = new URL(issuer)
+  return protocol === 'https:' && hostname !== 'localhost' && !hostname.endsWith('.localhost')
+}

@@ -24,10 +24,7 @@ void t.test('every route that the README names: exists', async (t) => {
   })
   t.ok(named.length > 14, 'the table was found')
   for (const { method, url } of named) {
-    t.ok(
-      app.hasRoute({ method: method, url }) || url === '/docs',
-      `${method} ${url}`
-    )
+    t.ok(app.hasRoute({ method: method, url }) || url === '/docs', `${method} ${url}`)
   }
 })
 

@@ -50,7 +50,7 @@ void t.test(
     const outputs = await Promise.all(
       [1, 2, 3, 4, 5].map(() => promisify(execFile)(process.execPath, [script], { env }))
     )
-    t.ok(performance.now() - startedAt < 9_000, 'nobody waits for a lock that is not given back')
+    t.ok(performance.now() - startedAt < 30_000, 'nobody waits 10 s in turn for a lock')
     const lines = outputs.flatMap(({ stdout }) => stdout.trim().split('\n')).sort()
     const upToDate = Array.from({ length: 4 }, () => 'the database is up to date')
     t.strictSame(lines, [...expected.map((name) => `applied ${name}`), ...upToDate].sort())

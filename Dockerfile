@@ -1,0 +1,38 @@
+# The server and what it loads, nothing else. It runs from source; only the Prisma client is generated.
+FROM node:24.21.0-trixie-slim AS base
+WORKDIR /app
+
+# `prepare` generates the client with tools that the final image does not have.
+FROM base AS client
+COPY package.json package-lock.json .npmrc ./
+COPY prisma/schema.prisma prisma/
+RUN npm ci --omit=optional
+
+# Optional dependencies are the embedded Postgres and, as optional peers, prisma and typescript. Of the
+# rest, most is never loaded: Prisma's compilers for other databases, other stylesheets, types, maps.
+FROM base AS modules
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional \
+  && cd node_modules \
+  && find @prisma/client/runtime -name '*_compiler_*' ! -name 'query_compiler_fast_bg.postgresql*.mjs' -delete \
+  && find @prisma/client/runtime -name 'wasm-compiler-edge.*' -delete \
+  && find @picocss/pico -type f ! -name package.json ! -name 'LICENSE*' ! -name pico.classless.min.css -delete \
+  && find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete \
+  && find . -type d -empty -delete \
+  && rm -rf @types undici-types fastify/test fastify/docs
+
+FROM base
+# npm is only for `npm run` here: no look for updates, no log that a read-only file system would refuse.
+ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
+COPY --from=modules /app/node_modules node_modules
+COPY package.json LICENSE ./
+COPY prisma prisma
+COPY scripts scripts
+COPY src src
+COPY --from=client /app/src/platform/prisma src/platform/prisma
+# Root owns the files and the server cannot change them; it writes nowhere.
+USER node
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/server.ts"]
