@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
+import { KeyEncryptionKeyError } from './platform/keys/data-keys.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
+import { PostgresUnusableError } from './platform/migrate/connection.ts'
 
 /** How long keep-alive connections get to hear `Connection: close` before the server stops to listen. */
-const DRAIN_NOTICE_MS = 300
+const DRAIN_NOTICE_MS = 1_000
 /** After this, whatever still hangs is cut: an orchestrator would kill us soon. */
 const DRAIN_LIMIT_MS = 20_000
 
@@ -19,7 +21,10 @@ async function start(): Promise<void> {
   const database = await openDatabase(config)
   try {
     const app = await buildApp({ ...config, databaseUrl: database.url })
-    await app.listen({ host: config.host, port: config.port })
+    await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
+      await app.close() // an embedded Postgres is stopped once nobody is connected
+      throw notListening(error)
+    })
     announce(config)
     const stop = async () => {
       app.startDraining()
@@ -40,19 +45,51 @@ async function openDatabase(
   config: Config
 ): Promise<{ url: string; release: () => Promise<void> }> {
   const url = config.databaseUrl
-  if (config.production && url !== undefined) {
-    const pending = await pendingMigrations(url)
-    if (pending.length > 0) {
-      throw new StartError(`${pending.length} migration(s) are not applied. Run: npm run migrate`)
-    }
-    return { url, release: () => Promise.resolve() }
+  if (url === undefined) {
+    const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir })
+    await applyMigrations({ databaseUrl: embedded.url })
+    return embedded
   }
-  const database =
-    url === undefined
-      ? await startEmbeddedPostgres({ dataDir: config.dataDir })
-      : { url, release: () => Promise.resolve() }
-  await applyMigrations({ databaseUrl: database.url })
-  return database
+  await prepareDatabase(url, config.production).catch((error: unknown) => {
+    throw error instanceof PostgresUnusableError ? databaseUnusable(error) : error
+  })
+  return { url, release: () => Promise.resolve() }
+}
+
+async function prepareDatabase(databaseUrl: string, isProduction: boolean): Promise<void> {
+  if (!isProduction) {
+    await applyMigrations({ databaseUrl })
+    return
+  }
+  const pending = await pendingMigrations(databaseUrl)
+  if (pending.length > 0) {
+    throw new StartError(`${pending.length} migration(s) are not applied. Run: npm run migrate`)
+  }
+}
+
+const DATABASE_REFUSALS: Record<string, string> = {
+  '28P01': 'refuses its user or password',
+  '28000': 'refuses its user',
+  '3D000': 'has no database of its name'
+}
+
+/** The driver's own words would tell the address, the user and the database of a secret setting. */
+function databaseUnusable(cause: PostgresUnusableError): StartError {
+  const what = DATABASE_REFUSALS[cause.code] ?? 'does not answer'
+  return new StartError(`The Postgres of DATABASE_URL ${what} (${cause.code}).`, { cause })
+}
+
+const LISTEN_REFUSALS: Record<string, string> = {
+  EADDRINUSE: 'PORT is in use by another process',
+  EACCES: 'PORT needs more rights than this process has',
+  EADDRNOTAVAIL: 'HOST is no address of this machine',
+  ENOTFOUND: 'HOST is no address of this machine'
+}
+
+function notListening(cause: unknown): unknown {
+  const { code = '' } = cause as { code?: string }
+  const what = LISTEN_REFUSALS[code]
+  return what === undefined ? cause : new StartError(`${what} (${code}).`, { cause })
 }
 
 /** The one line that says where everything is. */
@@ -67,7 +104,8 @@ function announce({ issuer, smtpUrl, redisUrl, databaseUrl, dataDir }: Config): 
 }
 
 start().catch((error: unknown) => {
-  const isExpected = error instanceof ConfigError || error instanceof StartError
+  const expected = [ConfigError, StartError, KeyEncryptionKeyError]
+  const isExpected = expected.some((kind) => error instanceof kind)
   const text =
     error instanceof Error
       ? isExpected

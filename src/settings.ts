@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** A parsed setting, or what it should have been. */
 type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
 
@@ -61,10 +63,11 @@ function url(...protocols: string[]): (text: string) => Parsed<string> {
   }
 }
 
-/** An origin as tokens name it: no path, query, fragment or trailing slash. */
+/** An origin as tokens name it: no path, query, fragment or trailing slash, and nothing stands for "any". */
 function origin(value: string): Parsed<string> {
   const parsed = URL.parse(value)
-  const isOrigin = parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.origin === value
+  const isWeb = parsed !== null && /^https?:$/.test(parsed.protocol)
+  const isOrigin = isWeb && parsed.origin === value && !value.includes('*')
   return isOrigin
     ? ok(value)
     : { ok: false, expected: 'an origin without a path, such as https://id.example.com' }
@@ -74,6 +77,20 @@ function originList(value: string): Parsed<string[]> {
   const items = value.split(/[\s,]+/).filter((item) => item !== '')
   if (items.every((item) => origin(item).ok)) return ok(items)
   return { ok: false, expected: 'a list of origins, such as https://app.example.com' }
+}
+
+/** Addresses, ranges in CIDR form, and the names that `@fastify/proxy-addr` knows. */
+function proxyList(value: string): Parsed<string[]> {
+  const items = value.split(/[\s,]+/).filter((item) => item !== '')
+  const isKnown = (item: string) => {
+    const [address = '', bits = '0', ...rest] = item.split('/')
+    const version = isIP(address)
+    const maximum = version === 4 ? 32 : 128
+    return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maximum
+  }
+  const isName = (item: string) => ['loopback', 'linklocal', 'uniquelocal'].includes(item)
+  if (items.every((item) => isName(item) || isKnown(item))) return ok(items)
+  return { ok: false, expected: 'a list of addresses or ranges, such as 10.0.0.0/8' }
 }
 
 /** 256 bits as hex or base64 (url or not). */
@@ -248,7 +265,7 @@ export const SETTINGS = {
   trustedProxies: optional(
     'TRUSTED_PROXIES',
     'Addresses or ranges whose `X-Forwarded-For` is believed',
-    list,
+    proxyList,
     [],
     'none'
   ),

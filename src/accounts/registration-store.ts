@@ -7,7 +7,7 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Registration } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { MailTokenStore, NewMailToken, PresentedMailToken } from './mail-token-store.ts'
-import { claimUsername, keepUsername } from './username-store.ts'
+import { claimUsername, keepUsername, passUsernames, releaseUsername } from './username-store.ts'
 import { userPlace } from './user-store.ts'
 
 export const VERIFICATION_SECONDS = 24 * 3_600
@@ -84,8 +84,10 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           expiresAt: new Date(now.getTime() + VERIFICATION_SECONDS * 1_000)
         }
       })
-      if (createUserAtOnce && !(await makeUser(tx, registration, null)))
+      if (createUserAtOnce && !(await makeUser(tx, registration, null))) {
+        await withdraw(tx, id)
         return { kind: 'email_taken' }
+      }
       const belongsTo = createUserAtOnce ? { userId: id } : { registrationId: id }
       await sendMail(tx, { belongsTo, email: form.email, locale: form.locale, isTaken })
       await record(tx, { type: 'account.registered', origin, userId: id })
@@ -163,8 +165,15 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     if (username !== null && (await keepUsername(tx, { username, holderId: id, emailIndex }))) {
       await tx.user.update({ where: { id }, data: { username } })
     }
+    await passUsernames(tx, { userId: id, emailIndex })
     await tx.registration.deleteMany({ where: { emailIndex } })
     return true
+  }
+
+  /** Takes back a registration whose address became somebody's while it was made. */
+  async function withdraw(tx: Transaction, id: string): Promise<void> {
+    await releaseUsername(tx, id)
+    await tx.registration.delete({ where: { id } })
   }
 
   async function insertUser(

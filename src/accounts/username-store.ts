@@ -5,7 +5,7 @@ export type UsernameClaim = { username: string; holderId: string; emailIndex: Ui
 
 /**
  * Reserves a username for `seconds`. One statement decides: it is free, its reservation has expired, or
- * an earlier registration of the same address holds it.
+ * it was reserved for the same address before, verified since or not.
  */
 export async function claimUsername(
   tx: Transaction,
@@ -17,7 +17,8 @@ export async function claimUsername(
     ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = excluded.expires_at
      WHERE username.expires_at <= latchkey_now()
         OR (username.expires_at IS NOT NULL AND username.holder_id IN
-              (SELECT id FROM registration WHERE email_index = ${emailIndex}))`
+              (SELECT id FROM registration WHERE email_index = ${emailIndex}
+               UNION ALL SELECT id FROM users WHERE email_index = ${emailIndex}))`
   return claimed === 1
 }
 
@@ -31,4 +32,23 @@ export async function keepUsername(
      WHERE username = ${username} AND expires_at IS NOT NULL AND holder_id IN
            (SELECT id FROM registration WHERE email_index = ${emailIndex})`
   return kept === 1
+}
+
+/**
+ * Hands an address's other reservations to the user it became. They last as long as they would have, or
+ * a stranger who made one could see by it that the address was verified.
+ */
+export async function passUsernames(
+  tx: Transaction,
+  { userId, emailIndex }: { userId: string; emailIndex: Uint8Array }
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE username SET holder_id = ${userId}::uuid
+     WHERE expires_at IS NOT NULL AND holder_id IN
+           (SELECT id FROM registration WHERE email_index = ${emailIndex})`
+}
+
+/** Gives up what a registration reserved. */
+export async function releaseUsername(tx: Transaction, holderId: string): Promise<void> {
+  await tx.$executeRaw`DELETE FROM username WHERE holder_id = ${holderId}::uuid AND expires_at IS NOT NULL`
 }

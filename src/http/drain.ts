@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -19,6 +20,22 @@ export default fp(
     app.decorate('isDraining', { getter: () => isDraining })
     app.addHook('onSend', async (_request, reply) => {
       if (isDraining) reply.header('connection', 'close')
+    })
+
+    // Opened in advance, as browsers and balancers do, and never used: Node takes such a connection for
+    // a busy one, and would wait for it.
+    const unused = new Set<Socket>()
+    app.server.on('connection', (socket) => {
+      unused.add(socket)
+      socket.once('close', () => unused.delete(socket))
+    })
+    app.addHook('onRequest', ({ socket }, _reply, next) => {
+      unused.delete(socket)
+      next()
+    })
+    app.addHook('preClose', (next) => {
+      for (const socket of unused) socket.destroy()
+      next()
     })
     done()
   },

@@ -31,7 +31,7 @@ export default fp<OpenApiOptions>(
       docs.addHook('onRoute', (route) => {
         route.config = { ...route.config, access: 'public' }
       })
-      await docs.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+      await docs.register(swaggerUi, { routePrefix: '/docs' })
     })
     app.get(
       '/openapi.json',

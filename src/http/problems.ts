@@ -58,9 +58,10 @@ function sendProblem(problem: ProblemError, request: FastifyRequest, reply: Fast
   request.refusal = problem.message
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   if (status === 401 && !reply.hasHeader('www-authenticate')) {
-    // RFC 9110 §11.6.1: every 401 names a scheme; RFC 6750 §3.1 the error, once a token was shown.
-    const shown = code === 'invalid_access_token' && request.headers.authorization !== undefined
-    reply.header('www-authenticate', shown ? 'Bearer error="invalid_token"' : 'Bearer')
+    // RFC 9110 §11.6.1: every 401 names a scheme; RFC 6750 §3.1 the error, once a Bearer token was shown.
+    const wasShown = /^Bearer /i.test(request.headers.authorization ?? '')
+    const isInvalid = wasShown && code === 'invalid_access_token'
+    reply.header('www-authenticate', isInvalid ? 'Bearer error="invalid_token"' : 'Bearer')
   }
   return reply
     .code(status)

@@ -1,12 +1,28 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { LogController, type FastifyHttpOptions } from 'fastify'
+import {
+  LogController,
+  type FastifyError,
+  type FastifyHttpOptions,
+  type FastifyReply,
+  type FastifyRequest
+} from 'fastify'
 import { v4 as uuidv4 } from 'uuid'
 import type { Config } from '../config.ts'
 
 const BODY_LIMIT_BYTES = 64 * 1_024
 const HEADER_LIMIT_BYTES = 16 * 1_024
 const REQUEST_TIMEOUT_MS = 15_000
+/** Node looks for slow requests only so often; its 30 s would make the 15 up to 45. */
+const TIMEOUT_CHECK_MS = 1_000
+/** On what is refused before there is a route, whose hooks would have set them. */
+const BARE_HEADERS = {
+  'content-type': 'application/problem+json',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store'
+}
 
 /** How bytes come in. The ajv options are the point: nothing is coerced, dropped or filled in. */
 export function serverOptions({ logLevel, trustedProxies }: Config) {
@@ -15,11 +31,16 @@ export function serverOptions({ logLevel, trustedProxies }: Config) {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: HEADER_LIMIT_BYTES },
+    http: {
+      maxHeaderSize: HEADER_LIMIT_BYTES,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS
+    },
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     genReqId: () => uuidv4(),
     return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
+    frameworkErrors: refuseUnroutable,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
   } satisfies FastifyHttpOptions<Server>
 }
@@ -41,10 +62,27 @@ function refuseMalformed(error: Error & { code?: string }, socket: Socket): void
     'invalid_request'
   ]
   const body = JSON.stringify({ type: 'about:blank', title, status, detail: `${title}.`, code })
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
-  )
+  const headers = {
+    ...BARE_HEADERS,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close'
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
+}
+
+/** A URL that cannot be decoded, or with a longer part than any route has. It is not repeated. */
+function refuseUnroutable(
+  _error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply
+): void {
+  const detail = 'The URL is malformed.'
+  const problem = { type: 'about:blank', title: 'Bad request', status: 400, detail }
+  void reply
+    .code(400)
+    .headers({ ...BARE_HEADERS, 'x-request-id': request.id })
+    .send(JSON.stringify({ ...problem, code: 'invalid_request' }))
 }
 
 type Described = { type: string; message: string; stack: string; code?: string; cause?: Described }

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { Eta } from 'eta'
 import type { Mail } from './outbox.ts'
 
-const eta = new Eta({ views: join(import.meta.dirname, 'templates'), cache: true })
+/** A text mail is laid out by its line breaks, so none of them is trimmed. */
+const eta = new Eta({ views: join(import.meta.dirname, 'templates'), cache: true, autoTrim: false })
 
 const LANGUAGES = ['en']
 

@@ -33,7 +33,7 @@ export function startMailSender(deps: MailSenderDeps): Loop {
       const rendered = await render(mail)
       await transport.send({ ...rendered, to: mail.to, messageId: `<${message.id}@${domain}>` })
     } catch (error) {
-      onFault(error)
+      onFault(withoutWords(error, message.id))
       await store.postpone(message, retryAfterSeconds(message.attempts), errorCode(error))
       return
     }
@@ -51,7 +51,13 @@ export function startMailSender(deps: MailSenderDeps): Loop {
   })
 }
 
-/** The kind of failure; a mail server's own words may repeat the address. */
+/** A mail server's own words may repeat the address: no log is told more than the kind of failure. */
+function withoutWords(error: unknown, id: string): unknown {
+  const hasWords = typeof (error as { response?: unknown }).response === 'string'
+  return hasWords ? new Error(`mail ${id} was refused: ${errorCode(error)}`) : error
+}
+
+/** The kind of failure: what the row keeps. */
 function errorCode(error: unknown): string {
   const { code, responseCode } = error as { code?: unknown; responseCode?: unknown }
   if (typeof responseCode === 'number') return `SMTP ${responseCode}`

@@ -14,7 +14,8 @@ export type DevMailOptions = { directory: string }
 
 /**
  * The inbox of development. Mail tokens are in it, so only this machine may look: the peer and the
- * `Host` must be loopback (a foreign page that rebinds its name to 127.0.0.1 has another `Host`).
+ * `Host` must be loopback (a foreign page that rebinds its name to 127.0.0.1 has another `Host`), and so
+ * must what a trusted proxy forwards of them.
  */
 export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
   app,
@@ -22,8 +23,11 @@ export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
   done
 ) => {
   app.addHook('onRequest', (request, _reply, next) => {
+    const peers = [request.socket.remoteAddress ?? '', request.ip]
+    const hosts = [request.headers.host ?? '', request.host]
     const isLocal =
-      LOOPBACK_PEER.test(request.socket.remoteAddress ?? '') && LOOPBACK_HOST.test(request.host)
+      peers.every((peer) => LOOPBACK_PEER.test(peer)) &&
+      hosts.every((host) => LOOPBACK_HOST.test(host))
     next(isLocal ? undefined : new ProblemError('not_found', 'There is nothing here.'))
   })
   const options = { config: { access: 'public' as const } }

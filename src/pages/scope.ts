@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyPluginAsync } from 'fastify'
 import { ProblemError } from '../errors.ts'
+import { refuse } from './refuse.ts'
 import { renderPage, stylesheet } from './render.ts'
 import { verifyEmailPage, type VerifyEmailPageOptions } from './verify-email.ts'
 
@@ -20,7 +21,10 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, { regist
     const title = status >= 500 ? 'Something went wrong' : 'That did not work'
     const message =
       error instanceof ProblemError ? error.detail : 'Go back, check what you typed, and try again.'
-    return reply.code(status).type('text/html').send(renderPage('message', { title, message }))
+    const retryAfterSeconds = error instanceof ProblemError ? error.retryAfterSeconds : undefined
+    return refuse(reply, { status, retryAfterSeconds }).send(
+      renderPage('message', { title, message })
+    )
   })
   app.get(
     '/assets/pages.css',

@@ -4,6 +4,7 @@ import type { Registrations } from '../accounts/registration.ts'
 import { VerifyEmailBody, verificationInput } from '../accounts/schemas.ts'
 import { ProblemError } from '../errors.ts'
 import { originOf } from '../http/request-origin.ts'
+import { refuse } from './refuse.ts'
 import { renderPage } from './render.ts'
 
 const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })) })
@@ -34,7 +35,7 @@ export const verifyEmailPage: FastifyPluginCallbackTypebox<VerifyEmailPageOption
         await registrations.verify(verificationInput(request.body), originOf(request))
       } catch (error) {
         if (!(error instanceof ProblemError) || error.status >= 500) throw error
-        return reply.code(error.status).send(renderPage('verify-email', { problem: error.detail }))
+        return refuse(reply, error).send(renderPage('verify-email', { problem: error.detail }))
       }
       const message = 'Your address is verified. You can log in now.'
       return reply.send(renderPage('message', { title: 'Thank you', message }))

@@ -1,10 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from './postgres.ts'
 
 /** The work that exactly one server may do at a time. The numbers are Postgres' lock keys, ours for good. */
 const LOCKS = { data_keys: 1, signing_keys: 2 } as const
 const NAMESPACE = 0x1a7c
 
-/** Waits for the lock and holds it until the transaction ends: no lock outlives a crash or a pooled connection. */
+const ASK_AGAIN_MS = 50
+
+/**
+ * Waits for the lock and holds it until the transaction ends: no lock outlives a crash or a pooled connection.
+ * It asks again and again, for one statement that waits would be taken for a Postgres that does not answer.
+ */
 export async function lockForTransaction(tx: Transaction, lock: keyof typeof LOCKS): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${NAMESPACE}::int, ${LOCKS[lock]}::int)`
+  while (!(await tryLock(tx, lock))) await delay(ASK_AGAIN_MS)
+}
+
+async function tryLock(tx: Transaction, lock: keyof typeof LOCKS): Promise<boolean> {
+  const [{ isLocked }] = await tx.$queryRaw<[{ isLocked: boolean }]>`
+    SELECT pg_try_advisory_xact_lock(${NAMESPACE}::int, ${LOCKS[lock]}::int) AS "isLocked"`
+  return isLocked
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { UnavailableError } from '../errors.ts'
 import { startClock } from './clock.ts'
 import { createEphemeralStore } from './ephemeral/index.ts'
 import { unlockDataKeys } from './keys/data-keys.ts'
@@ -10,6 +11,9 @@ export type PlatformConfig = Config & { databaseUrl: string }
 
 export type Platform = Awaited<ReturnType<typeof openPlatform>>
 
+/** A request is told after one; at start nobody waits yet, and a busy machine may need longer than 1 s. */
+const CONNECT_ATTEMPTS = 5
+
 /**
  * What the server and every script stand on.
  * @param onFault told about trouble in the background, which is tried again
@@ -19,7 +23,7 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
   const { databaseUrl, databasePoolSize, redisUrl, keyEncryptionKey, keysDir } = config
   const postgres = openPostgres({ databaseUrl, poolSize: databasePoolSize })
   try {
-    const clock = await startClock(postgres)
+    const clock = await persist(() => startClock(postgres))
     const dataKeys = await unlockDataKeys({ postgres, keyEncryptionKey, keysDir })
     const sealer = createSealer({ dataKeys, clock })
     const ephemeral = await createEphemeralStore({ redisUrl, onFault })
@@ -31,5 +35,15 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
   } catch (error) {
     await postgres.close()
     throw error
+  }
+}
+
+async function persist<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || attempt >= CONNECT_ATTEMPTS) throw error
+    }
   }
 }

@@ -38,8 +38,12 @@ export function createLogin({ checkPassword, store, issuePair, unverified }: Log
         'Address or password is wrong, or the address is not verified yet.'
       )
     }
-    if (user.status === 'disabled') throw accountDisabled()
+    if (user.status === 'disabled') {
+      await store.recordFailure(origin)
+      throw accountDisabled()
+    }
     if (isUnproven && unverified === 'told') {
+      await store.recordFailure(origin)
       throw new ProblemError('email_not_verified', 'Follow the link in the mail that we sent you.')
     }
     const secret = randomBytes(32)

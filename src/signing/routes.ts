@@ -37,9 +37,15 @@ export const signingRoutes: FastifyPluginCallback<SigningRoutesOptions> = (
       reply.header('etag', etag)
       reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
       reply.header('access-control-allow-origin', '*')
-      if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+      if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
       return reply.type('application/json').send(Buffer.from(body))
     }
   )
   done()
+}
+
+/** RFC 9110 §13.1.2: a list, compared weakly, for a proxy that compresses makes the tag weak. */
+function isKnown(ifNoneMatch = '', etag: string): boolean {
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return tags.includes(etag) || ifNoneMatch === '*'
 }

@@ -32,16 +32,25 @@ export function createSigningKeyStore(postgres: Postgres) {
     return postgres.read((db) => db.signingKey.findMany({ orderBy: { activeAt: 'asc' } }))
   }
 
-  /** Keeps the key that `make` gives unless one signs already. Of many servers at once, one makes it. */
+  /**
+   * Keeps the key that `make` gives unless one signs already. Of many servers at once, one key is kept; each
+   * makes its own before it takes the lock, so that nobody waits for a slow machine's prime numbers.
+   */
   async function ensureActive(make: () => Promise<NewSigningKey>): Promise<void> {
+    if (await postgres.transaction(hasLive)) return
+    const key = await make()
     await postgres.transaction(async (tx) => {
       await lockForTransaction(tx, 'signing_keys')
+      if (await hasLive(tx)) return
       const now = await timeOf(tx)
-      const live = await tx.signingKey.count({
-        where: { OR: [{ goneAt: null }, { goneAt: { gt: now } }] }
-      })
-      if (live === 0) await insert(tx, await make(), now, now)
+      await insert(tx, key, now, now)
     })
+  }
+
+  async function hasLive(tx: Transaction): Promise<boolean> {
+    const now = await timeOf(tx)
+    const live = { OR: [{ goneAt: null }, { goneAt: { gt: now } }] }
+    return (await tx.signingKey.count({ where: live })) > 0
   }
 
   /**

@@ -33,10 +33,10 @@ const IS_REVOKED = {
     SELECT EXISTS (SELECT FROM session WHERE id = $1 AND revoked_at IS NOT NULL)
         OR NOT EXISTS (SELECT FROM session WHERE id = $1)
         OR EXISTS (SELECT FROM revocation
-                    WHERE ((kind = 'jti' AND subject = $2)
-                        OR (kind = 'client' AND subject = $3)
-                        OR (kind = 'user' AND subject = $4))
-                      AND revoked_at >= to_timestamp($5)) AS revoked`
+                    WHERE (kind = 'jti' AND subject = $2)
+                       OR (kind = 'client' AND subject = $3 AND revoked_at >= to_timestamp($5))
+                       OR (kind = 'user' AND subject = $4 AND revoked_at >= to_timestamp($5))
+                  ) AS revoked`
 }
 
 export function createRevocationStore(postgres: Postgres) {

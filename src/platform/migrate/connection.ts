@@ -1,10 +1,22 @@
 import pg from 'pg'
 
+/** Postgres cannot be reached or refuses us. `code` is its SQLSTATE or the system's error. */
+export class PostgresUnusableError extends Error {
+  override readonly name = 'PostgresUnusableError'
+  readonly code: string
+
+  constructor(address: string, cause: { message: string; code?: string }) {
+    const reason = cause.message || (cause.code ?? 'no answer')
+    super(`Postgres at ${address} cannot be used: ${reason}.`, { cause })
+    this.code = cause.code ?? 'no answer'
+  }
+}
+
 /**
  * One connection for everything a migration does: its lock and the engine's statements belong to
  * one session. No time limit that an administrator put on the role applies to it.
  *
- * @throws when Postgres cannot be reached, in one sentence without the password
+ * @throws {PostgresUnusableError} when Postgres cannot be reached, in one sentence without the password
  */
 export async function withConnection<T>(
   databaseUrl: string,
@@ -20,7 +32,7 @@ export async function withConnection<T>(
   pool.on('error', () => {}) // the next statement tells
   try {
     await liftTimeLimits(pool).catch((cause: unknown) => {
-      throw new Error(`Postgres at ${address} cannot be used: ${reasonOf(cause)}.`, { cause })
+      throw new PostgresUnusableError(address, cause as Error & { code?: string })
     })
     return await task(pool)
   } finally {
@@ -41,9 +53,4 @@ function addressOf(databaseUrl: string): string {
     throw new Error('The database URL must look like postgresql://user:password@host:port/name.')
   }
   return `${url.host}${url.pathname}`
-}
-
-function reasonOf(error: unknown): string {
-  const { message, code } = error as { message: string; code?: string }
-  return message || (code ?? 'no answer')
 }
