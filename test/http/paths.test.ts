@@ -1,0 +1,198 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { startApp } from '../support/app.ts'
+import { givenSession } from '../support/builders.ts'
+import { operationsOf } from '../support/operations.ts'
+import { isProblem } from '../support/problem.ts'
+import { exchange, listen } from '../support/raw-http.ts'
+
+const app = await startApp(t)
+const operations = await operationsOf(app)
+const { accessToken } = await givenSession(app)
+const port = await listen(app)
+
+/** As a client without manners writes it: nothing is tidied on the way. */
+async function raw(method: string, target: string, headers: Record<string, string> = {}) {
+  const lines = Object.entries({ host: 'localhost', connection: 'close', ...headers })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return exchange(port, `${method} ${target} HTTP/1.1\r\n${head}\r\n`)
+}
+
+/** Other spellings of a path, as proxies, browsers and thieves write them. */
+function spellings(path: string): string[] {
+  const letter = path.length - 1
+  const code = path.charCodeAt(letter).toString(16)
+  const parent = path.slice(0, path.lastIndexOf('/'))
+  return [
+    `/${path}`,
+    `//${path}`,
+    `${path}/`,
+    `${path}//`,
+    `/.${path}`,
+    `${path}/.`,
+    `/x/..${path}`,
+    `/x/%2e%2e${path}`,
+    `/x/%2E%2E${path}`,
+    `/%2e%2e${path}`,
+    `/..;${path}`,
+    `${path};a=b`,
+    `${path}%00`,
+    `${path}%20`,
+    `${path}%2f`,
+    `${path}%3f`,
+    `${path}%23`,
+    `${path}.json`,
+    `${parent}\\${path.slice(parent.length + 1)}`,
+    `${parent}%2f${path.slice(parent.length + 1)}`,
+    `${parent}%5c${path.slice(parent.length + 1)}`,
+    path.toUpperCase(),
+    `${path.slice(0, letter)}%${code}`,
+    `${path.slice(0, letter)}%25${code}`,
+    `http://localhost${path}`,
+    `http://localhost:${port}/${path}`,
+    `${path}?access=public`,
+    `${path}?_method=GET`
+  ]
+}
+
+void t.test('paths that do not exist: 404, whatever the method', async (t) => {
+  for (const url of [
+    '/',
+    '/nope',
+    '/auth',
+    '/auth/',
+    '/auth/nope',
+    '/admin',
+    '/.env',
+    '/index.php'
+  ]) {
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+      const answer = await app.app.inject({ method, url })
+      t.equal(isProblem(t, answer, 404, `${method} ${url}`).code, 'not_found')
+    }
+  }
+})
+
+void t.test('a URL that cannot be read: 400, and it is not repeated', async (t) => {
+  for (const url of [
+    '/%zz',
+    '/%',
+    '/auth/%ff',
+    '/%c0%ae%c0%ae/canary',
+    `/dev/mail/${'a'.repeat(200)}`
+  ]) {
+    const answer = await raw('GET', url)
+    isProblem(t, answer, 400, url)
+    t.notOk(answer.body.includes(url), 'not repeated')
+    t.match(answer.headers, {
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': /frame-ancestors 'none'/,
+      'x-request-id': /^[0-9a-f-]{36}$/
+    })
+  }
+})
+
+void t.test('a method that a path does not have: 404, and nothing is done', async (t) => {
+  for (const { url } of operations) {
+    const known = operations.filter((other) => other.url === url).map(({ method }) => method)
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+      if (known.includes(method)) continue
+      const headers = { authorization: `Bearer ${accessToken}` }
+      isProblem(t, await app.app.inject({ method, url, headers }), 404, `${method} ${url}`)
+    }
+  }
+  t.equal((await app.get('/auth/me', accessToken)).statusCode, 200, 'the session lives')
+})
+
+void t.test('a method override, asked for by header: not heard', async (t) => {
+  for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+    const answer = await app.app.inject({ url: '/auth/logout', headers: { [name]: 'POST' } })
+    isProblem(t, answer, 404, name)
+    const hidden = await app.app.inject({ url: '/livez', headers: { [name]: 'DELETE' } })
+    t.equal(hidden.statusCode, 200, 'it stays a GET')
+  }
+  for (const name of ['x-original-url', 'x-rewrite-url', 'x-forwarded-uri', 'x-forwarded-prefix']) {
+    const answer = await app.app.inject({ url: '/livez', headers: { [name]: '/auth/me' } })
+    t.same(answer.json(), { status: 'alive' }, `${name} leads nowhere`)
+  }
+})
+
+void t.test('methods that nobody serves: refused', async (t) => {
+  for (const method of ['TRACE', 'PROPFIND', 'SEARCH', 'LOCK']) {
+    const answer = await raw(method, '/auth/me', { 'x-secret': 'canary' })
+    t.ok([400, 404].includes(answer.statusCode), `${method}: ${answer.statusCode}`)
+    t.notOk(answer.body.includes('canary'), 'TRACE repeats nothing')
+  }
+})
+
+void t.test('HEAD, where there is a GET: its status and headers, no body', async (t) => {
+  for (const { url, method } of operations) {
+    if (method !== 'GET') continue
+    const get = await app.get(url)
+    const head = await app.app.inject({ method: 'HEAD', url })
+    t.equal(head.statusCode, get.statusCode, url)
+    t.equal(head.headers['content-type'], get.headers['content-type'])
+    t.equal(head.body, '')
+  }
+})
+
+void t.test('OPTIONS, not from a browser: 204 without a body, and nothing is done', async (t) => {
+  for (const { url } of operations) {
+    const answer = await app.app.inject({ method: 'OPTIONS', url })
+    t.equal(answer.statusCode, 204, url)
+    t.equal(answer.body, '')
+    t.equal(answer.headers['access-control-allow-origin'], undefined)
+  }
+})
+
+void t.test('protected routes, spelt otherwise without a token: never open', async (t) => {
+  const doors = operations.filter(({ needsToken }) => needsToken)
+  t.ok(doors.length >= 3, 'there are some')
+  for (const { method, url } of doors) {
+    for (const target of spellings(url)) {
+      const { statusCode, body } = await raw(method, target)
+      t.ok([400, 401, 404, 422].includes(statusCode), `${method} ${target}: ${statusCode}`)
+      t.notMatch(body, /"user"|"active":true/)
+    }
+  }
+})
+
+void t.test('public routes, spelt otherwise: the same route, or 400 or 404', async (t) => {
+  for (const target of spellings('/livez')) {
+    const { statusCode, body } = await raw('GET', target)
+    t.ok([200, 400, 404].includes(statusCode), `${target}: ${statusCode}`)
+    if (statusCode === 200) t.same(JSON.parse(body), { status: 'alive' })
+  }
+})
+
+void t.test('files of the house, asked for through the folders it serves: not given', async (t) => {
+  const steps = ['..', '%2e%2e', '..%2f..', '%2e%2e%2f%2e%2e', '..%5c..', '..%00', '....//..']
+  for (const folder of ['/docs/static', '/docs', '/assets', '/dev/mail']) {
+    for (const step of steps) {
+      for (const file of ['package.json', 'keys/kek', 'etc/passwd']) {
+        for (const depth of [1, 4, 8]) {
+          const target = `${folder}/${`${step}/`.repeat(depth)}${file}`
+          const { statusCode, body } = await raw('GET', target)
+          t.ok([400, 404].includes(statusCode), `${target}: ${statusCode}`)
+          t.notMatch(body, /"dependencies"|root:/)
+        }
+      }
+    }
+  }
+})
+
+void t.test('ids in a query that ask for somebody else: not heard', async (t) => {
+  const stranger = await givenSession(app)
+  const id = randomUUID()
+  for (const query of [
+    `user_id=${stranger.user.id}`,
+    `sub=${id}`,
+    `id[]=${id}`,
+    '__proto__[a]=1'
+  ]) {
+    const answer = await app.get(`/auth/me?${query}`, accessToken)
+    t.ok([200, 422].includes(answer.statusCode), query)
+    t.notOk(answer.body.includes(stranger.user.id), 'identity comes from the token')
+  }
+})

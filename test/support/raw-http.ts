@@ -1,0 +1,61 @@
+import { connect } from 'node:net'
+import type { TestApp } from './app.ts'
+
+/** What came back on a connection that the other side closed. */
+export type RawAnswer = {
+  statusCode: number
+  headers: Record<string, string>
+  body: string
+  tookMs: number
+}
+
+/** Makes the app listen for real. @returns its port */
+export async function listen({ app }: Pick<TestApp, 'app'>): Promise<number> {
+  const address = await app.listen({ port: 0, host: '127.0.0.1' })
+  return Number(new URL(address).port)
+}
+
+/**
+ * Sends bytes as they are and waits until the server closes.
+ * @param drip more of them, one every second, until then
+ * @throws when it has not closed within `withinMs`
+ */
+export async function exchange(
+  port: number,
+  bytes: string | Buffer,
+  { withinMs = 5_000, drip }: { withinMs?: number; drip?: string } = {}
+): Promise<RawAnswer> {
+  const startedAtMs = performance.now()
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    const received: Buffer[] = []
+    const timer = setTimeout(() => {
+      socket.destroy()
+      reject(new Error(`not closed within ${withinMs} ms: ${text().slice(0, 200)}`))
+    }, withinMs)
+    const dripping = setInterval(() => drip !== undefined && socket.write(drip), 1_000)
+    const text = () => Buffer.concat(received).toString('latin1')
+    socket.on('connect', () => socket.write(bytes))
+    socket.on('data', (chunk) => received.push(chunk))
+    socket.on('error', () => undefined) // what came before it still counts
+    socket.on('close', () => {
+      clearTimeout(timer)
+      clearInterval(dripping)
+      resolve({ ...parse(text()), tookMs: performance.now() - startedAtMs })
+    })
+  })
+}
+
+function parse(text: string): Omit<RawAnswer, 'tookMs'> {
+  const [head = '', ...body] = text.split('\r\n\r\n')
+  const [status = '', ...lines] = head.split('\r\n')
+  const headers = lines.map((line) => {
+    const [name = '', ...value] = line.split(':')
+    return [name.toLowerCase(), value.join(':').trim()]
+  })
+  return {
+    statusCode: Number(/^HTTP\/1\.1 (\d{3}) /.exec(status)?.[1] ?? 0),
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    body: body.join('\r\n\r\n')
+  }
+}
