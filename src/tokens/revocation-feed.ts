@@ -9,6 +9,8 @@ const ENTRY_LIFE_SECONDS = 960
 const READ_EVERY_MS = 500
 /** A transaction ends within 5 s, so one that commits late with an early time is still read. */
 const OVERLAP_SECONDS = 10
+/** Now and then everything is read: a commit that a standby held up, a machine that slept. */
+const READS_PER_FULL_READ = 60
 /** Beyond this age the feed's silence proves nothing. */
 const FRESH_MS = 1_000
 
@@ -34,6 +36,7 @@ export async function startRevocationFeed({
 }: RevocationFeedDeps) {
   const revokedAtMs = new Map<string, number>()
   let readAtMs = Number.NEGATIVE_INFINITY
+  let reads = 0
 
   function add({ kind, subject, revokedAt }: RevocationEntry): void {
     const key = `${kind}:${subject}`
@@ -43,10 +46,12 @@ export async function startRevocationFeed({
 
   async function read(): Promise<void> {
     const startedAtMs = performance.now()
-    const sinceLastSeconds = (startedAtMs - readAtMs) / 1_000
+    const gapSeconds = (startedAtMs - readAtMs) / 1_000 + OVERLAP_SECONDS
+    const isFull = reads % READS_PER_FULL_READ === 0
     const entries = await store.findSince(
-      Math.min(sinceLastSeconds + OVERLAP_SECONDS, ENTRY_LIFE_SECONDS)
+      isFull ? ENTRY_LIFE_SECONDS : Math.min(gapSeconds, ENTRY_LIFE_SECONDS)
     )
+    reads += 1
     entries.forEach(add)
     readAtMs = startedAtMs
     const tooOldMs = clock.now().getTime() - ENTRY_LIFE_SECONDS * 1_000
