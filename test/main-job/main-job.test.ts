@@ -29,7 +29,7 @@ async function register() {
   const answer = await call('/auth/register', person)
   const { text = '', html = '', ...mail } = await readEml(person.email)
   const [link = '', token = ''] = /http\S+token=([\w-]+)/.exec(text) ?? []
-  const code = /\w{4}-\w{4}(?=\s)/.exec(text)?.[0] ?? ''
+  const code = /^ +(\w{4}-\w{4})\s*$/m.exec(text)?.[1] ?? ''
   return { person, answer, mail, text, html, link, token, code }
 }
 
