@@ -1,6 +1,7 @@
 // npm test [-- FILES…]: the tests against a real Postgres and a real Redis, from nothing.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { globSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,10 +75,16 @@ function toDatabase(url: string, name: string): string {
   return Object.assign(new URL(url), { pathname: name }).href
 }
 
+/** A folder stands for the tests in it. */
+function filesOf(argument: string): string[] {
+  const isFolder = statSync(argument, { throwIfNoEntry: false })?.isDirectory() ?? false
+  return isFolder ? globSync(join(argument, '**/*.test.ts')) : [argument]
+}
+
 async function runTap(maintenanceUrl: string): Promise<number> {
   if (interruption.signal.aborted) return 1
   const report = createReport(console.log)
-  const args = [TAP, 'run', '--reporter=tap', ...process.argv.slice(2)]
+  const args = [TAP, 'run', '--reporter=tap', ...process.argv.slice(2).flatMap(filesOf)]
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TEST_DATABASE_URL: maintenanceUrl }

@@ -18,6 +18,13 @@ class StartError extends Error {
 
 async function start(): Promise<void> {
   const config = readConfig(process.env)
+  // A signal during the start is obeyed as soon as there is something to stop: nothing is left running.
+  const asked = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        resolve()
+      })
+  })
   const database = await openDatabase(config)
   try {
     const app = await buildApp({ ...config, databaseUrl: database.url })
@@ -26,14 +33,12 @@ async function start(): Promise<void> {
       throw notListening(error)
     })
     announce(config)
-    const stop = async () => {
-      app.startDraining()
-      await delay(DRAIN_NOTICE_MS)
-      await Promise.race([app.close(), delay(DRAIN_LIMIT_MS)])
-      await database.release()
-      process.exit(0)
-    }
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop())
+    await asked
+    app.startDraining()
+    await delay(DRAIN_NOTICE_MS)
+    await Promise.race([app.close(), delay(DRAIN_LIMIT_MS)])
+    await database.release()
+    process.exit(0)
   } catch (error) {
     await database.release()
     throw error
@@ -47,7 +52,10 @@ async function openDatabase(
   const url = config.databaseUrl
   if (url === undefined) {
     const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir })
-    await applyMigrations({ databaseUrl: embedded.url })
+    await applyMigrations({ databaseUrl: embedded.url }).catch(async (error: unknown) => {
+      await embedded.release()
+      throw error
+    })
     return embedded
   }
   await prepareDatabase(url, config.production).catch((error: unknown) => {

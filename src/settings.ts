@@ -146,7 +146,7 @@ export const SETTINGS = {
     '`http://localhost:PORT`; required in production'
   ),
   host: unset('HOST', 'Address to listen on', text, '`localhost`; `0.0.0.0` in production'),
-  port: optional('PORT', 'Port to listen on', integer(0, 65_535), 3000),
+  port: optional('PORT', 'Port to listen on', integer(1, 65_535), 3000),
   databaseUrl: unset(
     'DATABASE_URL',
     'Postgres',
@@ -255,6 +255,37 @@ export const SETTINGS = {
     boolean,
     false
   ),
+  rateLimitLoginPerMinute: optional(
+    'RATE_LIMIT_LOGIN_PER_MINUTE',
+    'Logins per client address',
+    integer(1, 1_000_000),
+    5
+  ),
+  rateLimitRegisterPerHour: optional(
+    'RATE_LIMIT_REGISTER_PER_HOUR',
+    'Registrations per client address',
+    integer(1, 1_000_000),
+    3
+  ),
+  rateLimitResetPerHour: optional(
+    'RATE_LIMIT_RESET_PER_HOUR',
+    'Password resets, and mails asked for, per client address',
+    integer(1, 1_000_000),
+    3
+  ),
+  mailLimitPerMinute: optional(
+    'MAIL_LIMIT_PER_MINUTE',
+    'Mails of a kind to one mailbox',
+    integer(1, 1_000_000),
+    1
+  ),
+  mailLimitPerHour: optional(
+    'MAIL_LIMIT_PER_HOUR',
+    'The same, in an hour',
+    integer(1, 1_000_000),
+    5
+  ),
+  mailLimitPerDay: optional('MAIL_LIMIT_PER_DAY', 'The same, in a day', integer(1, 1_000_000), 20),
   corsOrigins: optional(
     'CORS_ORIGINS',
     'Exact origins whose pages may call the API',

@@ -1,4 +1,5 @@
 import { ConfigError, readConfig } from '../../src/config.ts'
+import { ProblemError } from '../../src/errors.ts'
 import { KeyEncryptionKeyError } from '../../src/platform/keys/data-keys.ts'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
 import { applyMigrations, pendingMigrations } from '../../src/platform/migrate.ts'
@@ -14,7 +15,7 @@ export class ScriptError extends Error {
   override readonly name = 'ScriptError'
 }
 
-const EXPECTED = [ScriptError, ConfigError, KeyEncryptionKeyError, UnusableKeyError]
+const EXPECTED = [ScriptError, ProblemError, ConfigError, KeyEncryptionKeyError, UnusableKeyError]
 
 /**
  * Runs `work` on the platform that the server of this configuration stands on: the database of the

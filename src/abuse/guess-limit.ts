@@ -25,9 +25,7 @@ export function createGuessLimit({ store, dataKeys, kind, limit, windowSeconds }
     subject: string,
     guess: () => Promise<T | null>
   ): Promise<T | null> {
-    const key = dataKeys.ofPurpose('blind_index')[0]?.key
-    if (key === undefined) throw new Error('There is no blind index key.')
-    const counter = hmacSha256(key, `guess\0${kind}\0${subject}`)
+    const counter = hmacSha256(dataKeys.newest('blind_index'), `guess\0${kind}\0${subject}`)
     const { count, endsInSeconds } = await store.reserve(counter, windowSeconds)
     if (count > limit) {
       throw new ProblemError('too_many_attempts', 'Too many attempts. Try again later.', {

@@ -1,31 +1,109 @@
+import type { FloodCounter } from '../abuse/flood-limit.ts'
+import type { GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
+import type { RequestOrigin } from '../audit/events.ts'
+import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { PasswordHasher } from './password-hasher.ts'
+import type { PasswordStore } from './password-store.ts'
 import type { User } from './user.ts'
 import type { StoredCredentials, UserStore } from './user-store.ts'
 
 /** How somebody names themselves at the login. */
 export type Identifier = { email: string } | { username: string }
 
-export type CheckPassword = ReturnType<typeof createPasswordCheck>
+/** Wrong guesses in a row after which the owner is told; the waits are half a minute by then. */
+const TELL_OWNER_AT = 10
+/** Logins under one name, known or not, before they are shed unseen. */
+const LOGINS_PER_NAME = 20
+const LOGINS_WINDOW_MS = 5 * 60_000
 
-export type PasswordCheckDeps = { store: UserStore; hasher: PasswordHasher }
+/** A person, and the hash that their password stood for: what follows holds only while it does. */
+export type Proven = { user: User; passwordHash: string }
 
-export function createPasswordCheck({ store, hasher }: PasswordCheckDeps) {
+export type Credentials = ReturnType<typeof createCredentials>
+export type CheckPassword = Credentials['checkPassword']
+export type ProveOwnPassword = Credentials['proveOwnPassword']
+
+export type CredentialsDeps = {
+  store: UserStore
+  hasher: PasswordHasher
+  guess: GuessLanes['guess']
+  countFlood: FloodCounter
+  tellLocked: PasswordStore['tellLocked']
+}
+
+/** Every place where a password is compared; all of them count on the same lane of an account. */
+export function createCredentials(deps: CredentialsDeps) {
+  const { store, hasher, guess, countFlood, tellLocked } = deps
+
   /**
-   * Whose password this is, or null: unknown, wrong, and nothing to compare with take the same time. A
-   * registration that was not verified is no user, so its password opens nothing.
+   * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
+   * time. A registration that was not verified is no user, so its password opens nothing.
+   * @param device the lane of a browser that has logged in before, if it is one of this person's
+   * @throws {ProblemError} `too_many_attempts` per name, known or not
    */
-  return async function checkPassword(
+  async function checkPassword(
     identifier: Identifier,
-    password: string
-  ): Promise<User | null> {
+    password: string,
+    origin: RequestOrigin,
+    device: (userId: string) => Promise<string | null> = () => Promise.resolve(null)
+  ): Promise<Proven | null> {
+    const name = nameOf(identifier)
     const found = await find(identifier)
+    const lane = found === null ? null : await device(found.user.id)
+    if (lane === null) await shedFlood(name, found?.passwordHash ?? '')
+    const subject = lane !== null ? { device: lane } : accountOf(found, name)
+    const passwordHash = await prove(subject, found, password, origin)
+    return passwordHash === null || found === null ? null : { user: found.user, passwordHash }
+  }
+
+  /**
+   * Re-authentication: the person is known, their password has to be shown again.
+   * @returns the hash that it matched
+   * @throws {ProblemError} `invalid_credentials`
+   */
+  async function proveOwnPassword(
+    user: User,
+    password: string,
+    origin: RequestOrigin
+  ): Promise<string> {
+    const found = await store.findCredentials(user.id)
+    const proven = await prove({ account: user.id }, found, password, origin)
+    if (proven === null) throw new ProblemError('invalid_credentials', 'This is not your password.')
+    return proven
+  }
+
+  /** @returns the hash that stands for the password from now on, or null when it is not the right one */
+  async function prove(
+    subject: GuessSubject,
+    found: StoredCredentials | null,
+    password: string,
+    origin: RequestOrigin
+  ): Promise<string | null> {
     const passwordHash = found?.passwordHash ?? null
-    if (!(await hasher.matches(passwordHash, password)) || found === null) return null
-    if (passwordHash !== null && hasher.isOutdated(passwordHash)) {
-      await store.replaceHash(found.user.id, passwordHash, await hasher.hash(password))
+    const outcome = await guess(subject, (mayCount) =>
+      hasher.matches(mayCount ? passwordHash : null, password)
+    )
+    if (outcome.kind === 'wrong' && outcome.failures === TELL_OWNER_AT && found !== null) {
+      await tellLocked(found.user.id, origin)
     }
-    return found.user
+    if (outcome.kind !== 'right' || found === null || passwordHash === null) return null
+    if (!hasher.isOutdated(passwordHash)) return passwordHash
+    const fresh = await hasher.hash(password)
+    if (await store.replaceHash(found.user.id, passwordHash, fresh)) return fresh
+    // Another login renewed it at the same time, or the password was changed: then it must match anew.
+    const current = (await store.findCredentials(found.user.id))?.passwordHash ?? null
+    return (await hasher.matches(current, password)) ? current : null
+  }
+
+  /** The count is of the password too: after a reset its owner is not kept out by what came before. */
+  async function shedFlood(name: string, passwordHash: string): Promise<void> {
+    const subject = `${name}\0${passwordHash}`
+    const { count, resetsInMs } = await countFlood('login', subject, LOGINS_WINDOW_MS)
+    if (count <= LOGINS_PER_NAME) return
+    throw new ProblemError('too_many_attempts', 'Too many attempts. Try again later.', {
+      retryAfterSeconds: Math.ceil(resetsInMs / 1_000)
+    })
   }
 
   async function find(identifier: Identifier): Promise<StoredCredentials | null> {
@@ -33,4 +111,16 @@ export function createPasswordCheck({ store, hasher }: PasswordCheckDeps) {
     const email = parseEmailAddress(identifier.email)
     return email === null ? null : store.findByEmail(email.canonical)
   }
+
+  return { checkPassword, proveOwnPassword }
+}
+
+/** One spelling of what was typed, for counting. */
+function nameOf(identifier: Identifier): string {
+  if ('username' in identifier) return `username ${identifier.username.toLowerCase()}`
+  return `email ${parseEmailAddress(identifier.email)?.canonical ?? identifier.email.toLowerCase()}`
+}
+
+function accountOf(found: StoredCredentials | null, name: string): GuessSubject {
+  return found === null ? { unknown: name } : { account: found.user.id }
 }

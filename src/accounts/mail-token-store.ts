@@ -28,26 +28,39 @@ export type NewMailToken = {
   canonicalEmail: string
   ttlSeconds: number
   belongsTo: { registrationId: string } | { userId: string }
+  /** The address that a change leads to, or back to. */
+  leadsTo?: string
+  /** Of the address, where it is known better than by its spelling. */
+  emailIndex?: Uint8Array<ArrayBuffer>
+}
+
+/** A token that has just been spent, with what it belongs to. */
+export type SpentMailToken = {
+  id: string
+  registrationId: string | null
+  userId: string | null
+  emailIndex: Uint8Array<ArrayBuffer>
+  emailSealed: Uint8Array | null
 }
 
 /** Mail tokens: bound to a purpose and an address, spent once, and a newer one kills the older. */
 export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStoreDeps) {
   /** Makes a token and kills its owner's older ones for the same purpose. */
   async function replace(tx: Transaction, token: NewMailToken): Promise<MailSecrets> {
-    const { purpose, canonicalEmail, ttlSeconds, belongsTo } = token
+    const { purpose, canonicalEmail, ttlSeconds, belongsTo, leadsTo, emailIndex } = token
     const now = clock.now()
+    const id = uuidv7({ msecs: now.getTime() })
     const secrets = { token: randomToken(), code: randomTypedCode() }
-    await tx.oneTimeToken.updateMany({
-      where: { purpose, spentAt: null, ...belongsTo },
-      data: { spentAt: now }
-    })
+    const older = { purpose, spentAt: null, ...belongsTo }
+    await tx.oneTimeToken.updateMany({ where: older, data: { spentAt: now } })
     await tx.oneTimeToken.create({
       data: {
-        id: uuidv7({ msecs: now.getTime() }),
+        id,
         purpose,
         tokenHash: new Uint8Array(sha256(secrets.token)),
         codeHash: codeHashes(purpose, canonicalEmail, secrets.code)[0] ?? null,
-        emailIndex: sealer.emailIndex(canonicalEmail),
+        emailIndex: emailIndex ?? sealer.emailIndex(canonicalEmail),
+        emailSealed: leadsTo === undefined ? null : sealer.seal(leadsTo, destinationPlace(id)),
         createdAt: now,
         expiresAt: new Date(now.getTime() + ttlSeconds * 1_000),
         ...belongsTo
@@ -61,13 +74,20 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     tx: Transaction,
     purpose: TokenPurpose,
     presented: PresentedMailToken
-  ): Promise<{ registrationId: string | null; userId: string | null } | null> {
-    const [spent] = await tx.$queryRaw<{ registrationId: string | null; userId: string | null }[]>`
+  ): Promise<SpentMailToken | null> {
+    const [spent] = await tx.$queryRaw<SpentMailToken[]>`
       UPDATE one_time_token SET spent_at = latchkey_now()
        WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
          AND ${matching(purpose, presented)}
-      RETURNING registration_id AS "registrationId", user_id AS "userId"`
+      RETURNING id, registration_id AS "registrationId", user_id AS "userId",
+                email_index AS "emailIndex", email_sealed AS "emailSealed"`
     return spent ?? null
+  }
+
+  /** The address that a spent token leads to. */
+  function openDestination({ id, emailSealed }: SpentMailToken): string {
+    if (emailSealed === null) throw new Error(`Mail token ${id} leads to no address.`)
+    return sealer.open(emailSealed, destinationPlace(id))
   }
 
   /** Whose address a presented token is for, spent or not. */
@@ -100,5 +120,19 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
       .map(({ key }) => new Uint8Array(hmacSha256(key, message)))
   }
 
-  return { replace, consume, findEmailIndex }
+  /** What a stolen session may have asked for dies with it. */
+  async function killPending(tx: Transaction, userId: string): Promise<void> {
+    await tx.oneTimeToken.updateMany({
+      where: { userId, spentAt: null, purpose: { in: ['reset_password', 'change_email'] } },
+      data: { spentAt: clock.now() }
+    })
+  }
+
+  return { replace, consume, openDestination, findEmailIndex, killPending }
 }
+
+const destinationPlace = (id: string) => ({
+  table: 'one_time_token',
+  column: 'email_sealed',
+  row: id
+})

@@ -1,7 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
-import type { Outbox } from '../mail/outbox.ts'
+import type { MailCap } from '../mail/mail-cap.ts'
+import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Registration } from '../platform/prisma/client.ts'
@@ -42,13 +43,14 @@ export type RegistrationStoreDeps = {
   sealer: Sealer
   clock: Clock
   mailTokens: MailTokenStore
-  enqueueMail: Outbox
+  takeMailSlot: MailCap
+  enqueueMail: EnqueueMail
   record: Audit
   issuer: string
 }
 
 export function createRegistrationStore(deps: RegistrationStoreDeps) {
-  const { postgres, sealer, clock, mailTokens, enqueueMail, record, issuer } = deps
+  const { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, record, issuer } = deps
 
   /**
    * Writes a Registration whoever the address belongs to; only the mail differs. So answer, time,
@@ -64,7 +66,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     const emailIndex = sealer.emailIndex(form.email.canonical)
     const { username } = form
     return postgres.transaction(async (tx) => {
-      const isTaken = (await tx.user.count({ where: { emailIndex } })) > 0
+      const isTaken = await isSomebodys(tx, emailIndex)
       if (isTaken && refuseTakenEmail) return { kind: 'email_taken' }
       const isFree =
         username === null ||
@@ -113,7 +115,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           belongsTo,
           email: { ...email, address },
           locale,
-          isTaken: user !== null
+          isTaken: await isSomebodys(tx, emailIndex)
         })
       } else if (user?.emailVerifiedAt === null) {
         const { id, locale, emailSealed } = user
@@ -161,6 +163,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
     const { id, username, emailIndex } = registration
+    if (await isSomebodys(tx, emailIndex)) return false
     if (!(await insertUser(tx, registration, emailVerifiedAt))) return false
     if (username !== null && (await keepUsername(tx, { username, holderId: id, emailIndex }))) {
       await tx.user.update({ where: { id }, data: { username } })
@@ -168,6 +171,16 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     await passUsernames(tx, { userId: id, emailIndex })
     await tx.registration.deleteMany({ where: { emailIndex } })
     return true
+  }
+
+  /** Whether an address belongs to somebody, or is kept for somebody who may still want it back. */
+  async function isSomebodys(
+    tx: Transaction,
+    emailIndex: Uint8Array<ArrayBuffer>
+  ): Promise<boolean> {
+    const owners = await tx.user.count({ where: { emailIndex } })
+    const kept = { emailIndex, expiresAt: { gt: clock.now() } }
+    return owners + (await tx.reservedEmail.count({ where: kept })) > 0
   }
 
   /** Takes back a registration whose address became somebody's while it was made. */
@@ -217,6 +230,8 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
       isTaken: boolean
     }
   ): Promise<void> {
+    // One cap for both mails: it must not tell which of them was due.
+    if (!(await takeMailSlot(tx, 'registration', to.email.canonical))) return
     const { token, code } = await mailTokens.replace(tx, {
       purpose: 'verify_email',
       canonicalEmail: to.email.canonical,

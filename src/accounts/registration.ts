@@ -2,6 +2,8 @@ import type { GuessLimit } from '../abuse/guess-limit.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError, validationFailed } from '../errors.ts'
 import { parseEmailAddress, type EmailAddress } from '../lib/email-address.ts'
+import type { EmailChangeStore } from './email-change-store.ts'
+import type { PresentedMailToken } from './mail-token-store.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { RegistrationRules, RegistrationStore } from './registration-store.ts'
@@ -27,12 +29,14 @@ export type RegistrationsDeps = {
   hasher: PasswordHasher
   requireStrongPassword: PasswordPolicy
   limitCodeGuesses: GuessLimit
+  /** A mail token may prove the address that somebody moves to. */
+  confirmEmailChange: EmailChangeStore['confirm']
   rules: RegistrationRules
 }
 
 /** Registering makes no user: proving the address does. */
 export function createRegistrations(deps: RegistrationsDeps) {
-  const { store, hasher, requireStrongPassword, limitCodeGuesses, rules } = deps
+  const { store, hasher, requireStrongPassword, limitCodeGuesses, confirmEmailChange, rules } = deps
 
   /**
    * @returns the user that verifying will make; the same for a taken address, where it never will
@@ -41,7 +45,7 @@ export function createRegistrations(deps: RegistrationsDeps) {
   async function register(input: RegistrationInput, origin: RequestOrigin): Promise<User> {
     const email = requireEmail(input.email)
     const { username, name, surname, phoneNumber, locale } = optional(input)
-    requireStrongPassword('password', input.password, [
+    await requireStrongPassword('password', input.password, [
       email.address,
       input.username,
       input.name,
@@ -67,41 +71,42 @@ export function createRegistrations(deps: RegistrationsDeps) {
           locale,
           roles: ['user'],
           status: 'active',
+          mustReset: false,
           createdAt: outcome.createdAt
         }
     }
   }
 
   /**
-   * Proves an address by the link's token, or by the typed code beside the address.
+   * Proves an address, of a registration or of a change, by the link's token, or by the typed code beside the address.
    * @throws {ProblemError} `invalid_token`, one text for every reason; `too_many_attempts` for codes
    */
   async function verify(input: VerificationInput, origin: RequestOrigin): Promise<void> {
-    const userId =
+    const isProven =
       'token' in input
-        ? await store.verify(input, origin)
-        : await verifyCode(requireEmail(input.email).canonical, input.code, origin)
-    if (userId === null) {
-      throw new ProblemError(
-        'invalid_token',
-        'This link or code is wrong, was used, or has expired. Log in, or ask for a new mail.'
-      )
-    }
+        ? await prove(input, origin)
+        : await proveByCode(requireEmail(input.email).canonical, input.code, origin)
+    if (isProven === true) return
+    throw new ProblemError(
+      'invalid_token',
+      'This link or code is wrong, was used, or has expired. Log in, or ask for a new mail.'
+    )
   }
 
-  async function verifyCode(canonicalEmail: string, code: string, origin: RequestOrigin) {
-    return limitCodeGuesses(canonicalEmail, () => store.verify({ canonicalEmail, code }, origin))
+  /** @returns true, or null when it proves nothing */
+  async function prove(presented: PresentedMailToken, origin: RequestOrigin): Promise<true | null> {
+    if ((await store.verify(presented, origin)) !== null) return true
+    return (await confirmEmailChange(presented, origin)) ? true : null
   }
 
-  /** Always the same answer, whether there is anything to resend or not. */
-  async function resend(email: string): Promise<void> {
-    await store.renew(requireEmail(email))
+  async function proveByCode(canonicalEmail: string, code: string, origin: RequestOrigin) {
+    return limitCodeGuesses(canonicalEmail, () => prove({ canonicalEmail, code }, origin))
   }
 
-  return { register, verify, resend }
+  return { register, verify }
 }
 
-function requireEmail(text: string): EmailAddress {
+export function requireEmail(text: string): EmailAddress {
   const email = parseEmailAddress(text)
   if (email === null) throw validationFailed('email', 'must be an e-mail address')
   return email

@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
+import type { MailRequests } from './mail-requests.ts'
 import type { Registrations } from './registration.ts'
 import {
   MessageAnswer,
@@ -13,17 +14,17 @@ import {
 } from './schemas.ts'
 import { toWireUser } from './user.ts'
 
-export type AccountRoutesOptions = { registrations: Registrations }
+export type AccountRoutesOptions = { registrations: Registrations; mailRequests: MailRequests }
 
 export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> = (
   app,
-  { registrations },
+  { registrations, mailRequests },
   done
 ) => {
   app.post(
     '/auth/register',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'register' },
       schema: {
         tags: ['accounts'],
         summary: 'Register; the mail that follows makes the user',
@@ -59,7 +60,7 @@ export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> =
   app.post(
     '/auth/resend-verification',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'reset' },
       schema: {
         tags: ['accounts'],
         summary: 'Send the verification mail again',
@@ -68,7 +69,7 @@ export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> =
       }
     },
     async (request) => {
-      await registrations.resend(request.body.email)
+      await mailRequests.ask('verification', request.body.email, originOf(request))
       return { message: 'If this address waits for verification, a new mail is on its way.' }
     }
   )

@@ -11,6 +11,17 @@ export const UsernameField = Type.String({
   description: 'Lower case letters, digits, dot, underscore, dash'
 })
 
+export const PhoneField = Type.String({
+  pattern: '^\\+[1-9][0-9]{6,14}$',
+  description: 'E.164, such as +4930123456'
+})
+
+export const LocaleField = Type.String({
+  maxLength: 35,
+  pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$',
+  description: 'BCP 47'
+})
+
 export const RegisterBody = Type.Object(
   {
     email: EmailField,
@@ -18,16 +29,8 @@ export const RegisterBody = Type.Object(
     username: Type.Optional(UsernameField),
     name: Type.Optional(Line(200)),
     surname: Type.Optional(Line(200)),
-    phone_number: Type.Optional(
-      Type.String({ pattern: '^\\+[1-9][0-9]{6,14}$', description: 'E.164, such as +4930123456' })
-    ),
-    locale: Type.Optional(
-      Type.String({
-        maxLength: 35,
-        pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$',
-        description: 'BCP 47'
-      })
-    ),
+    phone_number: Type.Optional(PhoneField),
+    locale: Type.Optional(LocaleField),
     captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
   },
   { additionalProperties: false }
@@ -57,10 +60,41 @@ export type VerifyEmailBody = Static<typeof VerifyEmailBody>
 export const ResendBody = Type.Object({ email: EmailField }, { additionalProperties: false })
 export type ResendBody = Static<typeof ResendBody>
 
+/** The link's `token`, or the typed `code` beside the `email`; and the new password. */
+export const ResetPasswordBody = Type.Object(
+  {
+    token: Type.Optional(MailToken),
+    email: Type.Optional(EmailField),
+    code: Type.Optional(TypedCode),
+    new_password: PasswordField
+  },
+  { additionalProperties: false }
+)
+export type ResetPasswordBody = Static<typeof ResetPasswordBody>
+
+export const ForgotPasswordBody = Type.Object(
+  { email: EmailField, captcha_token: Type.Optional(Type.String({ maxLength: 4_096 })) },
+  { additionalProperties: false }
+)
+
+export const UndoEmailChangeBody = Type.Object(
+  { token: MailToken },
+  { additionalProperties: false }
+)
+
+export const ChangePasswordBody = Type.Object(
+  { current_password: PasswordField, new_password: PasswordField },
+  { additionalProperties: false }
+)
+
 export const MessageAnswer = Type.Object({ message: Type.String() })
 
 /** @throws {ProblemError} `validation_failed` unless it is exactly one of the two ways */
-export function verificationInput({ token, email, code }: VerifyEmailBody): VerificationInput {
+export function verificationInput({
+  token,
+  email,
+  code
+}: VerifyEmailBody | ResetPasswordBody): VerificationInput {
   if (token !== undefined && email === undefined && code === undefined) return { token }
   if (token === undefined && email !== undefined && code !== undefined) return { email, code }
   throw validationFailed('', 'needs token, or email and code')

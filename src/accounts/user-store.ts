@@ -15,27 +15,35 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
     return opened(await postgres.read((db) => db.user.findUnique({ where: { emailIndex } })))
   }
 
+  async function findUserByEmail(canonicalEmail: string): Promise<User | null> {
+    return (await findByEmail(canonicalEmail))?.user ?? null
+  }
+
   async function findByUsername(username: string): Promise<StoredCredentials | null> {
     return opened(await postgres.read((db) => db.user.findUnique({ where: { username } })))
   }
 
   async function findById(id: string): Promise<User | null> {
-    const found = opened(await postgres.read((db) => db.user.findUnique({ where: { id } })))
-    return found?.user ?? null
+    return (await findCredentials(id))?.user ?? null
+  }
+
+  async function findCredentials(id: string): Promise<StoredCredentials | null> {
+    return opened(await postgres.read((db) => db.user.findUnique({ where: { id } })))
   }
 
   /** Replaces a hash that is out of date, unless the password was changed meanwhile. */
-  async function replaceHash(id: string, oldHash: string, newHash: string): Promise<void> {
-    await postgres.read((db) =>
+  async function replaceHash(id: string, oldHash: string, newHash: string): Promise<boolean> {
+    const { count } = await postgres.read((db) =>
       db.user.updateMany({ where: { id, passwordHash: oldHash }, data: { passwordHash: newHash } })
     )
+    return count === 1
   }
 
   function opened(row: UserRow | null): StoredCredentials | null {
     return row === null ? null : { user: openUser(row, sealer), passwordHash: row.passwordHash }
   }
 
-  return { findByEmail, findByUsername, findById, replaceHash }
+  return { findByEmail, findUserByEmail, findByUsername, findById, findCredentials, replaceHash }
 }
 
 /** Where a person's sealed column stands. */
@@ -44,7 +52,18 @@ export function userPlace(id: string, column: 'email_sealed' | 'phone_sealed') {
 }
 
 function openUser(row: UserRow, sealer: Sealer): User {
-  const { id, emailVerifiedAt, username, name, surname, locale, roles, status, createdAt } = row
+  const {
+    id,
+    emailVerifiedAt,
+    username,
+    name,
+    surname,
+    locale,
+    roles,
+    status,
+    mustReset,
+    createdAt
+  } = row
   return {
     id,
     email: sealer.open(row.emailSealed, userPlace(id, 'email_sealed')),
@@ -57,6 +76,7 @@ function openUser(row: UserRow, sealer: Sealer): User {
     locale,
     roles,
     status,
+    mustReset,
     createdAt
   }
 }

@@ -10,6 +10,8 @@ export type User = {
   locale: string | null
   roles: string[]
   status: 'active' | 'disabled'
+  /** An administrator asked for a new password. */
+  mustReset: boolean
   createdAt: Date
 }
 

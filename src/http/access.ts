@@ -1,17 +1,18 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { ADMIN_SCOPE } from '../accounts/roles.ts'
 import { ProblemError } from '../errors.ts'
 import type { Principal } from '../sessions/principal.ts'
 
 /** Who may call a route. Every route says so; one that does not keeps the server from starting. */
-export type Access = 'public' | 'user'
+export type Access = 'public' | 'user' | 'admin'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
   }
   interface FastifyRequest {
-    /** Set on routes with `access: 'user'`. */
+    /** Set on routes that are not public. */
     principal: Principal | null
   }
 }
@@ -35,11 +36,16 @@ export default fp<AccessOptions>(
       ready(names === '' ? undefined : new Error(`No config.access says who may call ${names}.`))
     })
     app.addHook('onRequest', async (request) => {
-      if (request.routeOptions.config.access !== 'user') return
+      const { access } = request.routeOptions.config
+      // What is not found is for everybody; every route that is says who may call it.
+      if (access === 'public' || access === undefined) return
       const token = bearerToken(request)
       request.principal = token === null ? null : await findPrincipal(token)
       if (request.principal === null) {
         throw new ProblemError('invalid_access_token', 'Log in, and send a valid access token.')
+      }
+      if (access === 'admin' && !request.principal.scopes.includes(ADMIN_SCOPE)) {
+        throw new ProblemError('insufficient_scope', 'This is for administrators.')
       }
     })
     done()
@@ -53,7 +59,7 @@ export function bearerToken(request: FastifyRequest): string | null {
   return match?.[1] ?? null
 }
 
-/** The person on a route with `access: 'user'`. */
+/** The person on a route that is not public. */
 export function principalOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw new Error('This route does not require a person.')
   return request.principal

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 
 /** Visible text of one line: Postgres takes no NUL and no half of a surrogate pair, nobody needs control characters. */
 const LINE = '^[^\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}]*$'
@@ -13,6 +13,13 @@ export const EmailField = Type.String({
 
 /** Refused before it is hashed beyond 256 code points; this bound is on what is read at all. */
 export const PasswordField = Type.String({ minLength: 1, maxLength: 1_024 })
+
+export const IdField = Type.String({ format: 'uuid' })
+
+export const TimeField = Type.String({ format: 'date-time' })
+
+export const Nullable = <Schema extends TSchema>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
 
 export const Problem = Type.Object(
   {
@@ -43,6 +50,7 @@ const PROBLEM_DESCRIPTIONS: Record<number, string> = {
   400: 'Not valid JSON, or a token that does not hold',
   401: 'Not who you have to be',
   403: 'Known, but not allowed',
+  404: 'Not here, or not yours',
   409: 'Taken',
   413: 'Longer than 64 KiB',
   415: 'Not application/json',

@@ -29,11 +29,19 @@ export default fp<SecurityHeadersOptions>(
     })
     await app.register(cors, {
       origin: corsOrigins,
+      credentials: true,
       methods: ['GET', 'POST', 'PUT', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type'],
       exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id'],
       maxAge: 600,
       strictPreflight: false
+    })
+    // Credentials are for the listed origins; what is open to all, or closed, needs none.
+    app.addHook('onSend', async (_request, reply) => {
+      const allowed = reply.getHeader('access-control-allow-origin')
+      if (allowed === undefined || allowed === '*') {
+        reply.removeHeader('access-control-allow-credentials')
+      }
     })
     // Answers are about one person, unless a route says otherwise.
     app.addHook('onSend', async (_request, reply) => {

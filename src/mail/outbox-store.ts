@@ -1,4 +1,5 @@
 import type { Postgres } from '../platform/postgres.ts'
+import type { OutboxKind } from './outbox.ts'
 
 export type OutboxStore = ReturnType<typeof createOutboxStore>
 
@@ -53,7 +54,7 @@ const PARK_EXPIRED = {
 
 export function createOutboxStore(postgres: Postgres) {
   /** Takes up to `limit` messages that are due. Of many servers, one gets each. */
-  async function take(kind: 'mail', limit: number): Promise<ClaimedMessage[]> {
+  async function take(kind: OutboxKind, limit: number): Promise<ClaimedMessage[]> {
     return postgres.query<ClaimedMessage>(CLAIM, [kind, limit])
   }
 

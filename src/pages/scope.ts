@@ -3,12 +3,15 @@ import type { FastifyError, FastifyPluginAsync } from 'fastify'
 import { ProblemError } from '../errors.ts'
 import { refuse } from './refuse.ts'
 import { renderPage, stylesheet } from './render.ts'
-import { verifyEmailPage, type VerifyEmailPageOptions } from './verify-email.ts'
+import { mailForms, type MailFormsOptions } from './mail-forms.ts'
 
-export type PagesOptions = VerifyEmailPageOptions
+export type PagesOptions = MailFormsOptions & {
+  /** Whether there is a captured inbox to link to. */
+  showsMail: boolean
+}
 
 /** The pages that people see: plain HTML forms, errors as pages, a token in the URL told to nobody. */
-export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, { registrations }) => {
+export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   app.removeContentTypeParser('application/json')
   await app.register(formbody)
   app.addHook('onSend', async (_request, reply) => {
@@ -32,5 +35,8 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, { regist
     (_request, reply) =>
       reply.header('cache-control', 'public, max-age=86400').type('text/css').send(stylesheet)
   )
-  await app.register(verifyEmailPage, { registrations })
+  app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
+    reply.type('text/html').send(renderPage('home', { showsMail: options.showsMail }))
+  )
+  await app.register(mailForms, options)
 }

@@ -3,7 +3,8 @@ import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openRefreshToken } from './refresh-token.ts'
 import { FIRST_PARTY_CLIENT } from './session.ts'
-import type { EndTarget, SessionStore } from './session-store.ts'
+import type { EndTarget } from './end-sessions.ts'
+import type { SessionStore } from './session-store.ts'
 
 export type LogoutScope = 'this' | 'others' | 'all'
 
@@ -23,10 +24,7 @@ export function createLogout({ store, dataKeys, revocationFeed }: LogoutDeps) {
   ): Promise<void> {
     const target = await targetOf(scope, proof)
     if (target === null) return
-    const ended = await store.revoke(target, 'logout', origin)
-    revocationFeed.announce(
-      ended.map(({ id, revokedAt }) => ({ kind: 'session', subject: id, revokedAt }))
-    )
+    revocationFeed.announce(await store.revoke(target, 'logout', origin))
   }
 
   async function targetOf(scope: LogoutScope, proof: LogoutProof): Promise<EndTarget | null> {

@@ -4,6 +4,7 @@ import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openRefreshToken } from './refresh-token.ts'
 import type { RotationStore } from './rotation-store.ts'
+import type { Presenter } from './session.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
 
 export type Refresh = ReturnType<typeof createRefresh>
@@ -26,12 +27,12 @@ export function createRefresh({ store, dataKeys, issuePair, revocationFeed }: Re
    */
   return async function refresh(
     presented: string,
-    clientId: string,
+    presenter: Presenter,
     origin: RequestOrigin
   ): Promise<TokenPair> {
     const claim = openRefreshToken(presented, (id) => dataKeys.find('refresh_mac', id))
     if (claim === null) throw invalidRefreshToken('malformed or forged')
-    const outcome = await store.rotate(claim, clientId, origin)
+    const outcome = await store.rotate(claim, presenter, origin)
     switch (outcome.kind) {
       case 'rotated':
       case 'repeated':

@@ -1,12 +1,12 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
-import type { Outbox } from '../mail/outbox.ts'
+import type { EnqueueMail } from '../mail/outbox.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { RefreshClaim } from './refresh-token.ts'
-import type { LiveSession } from './session.ts'
+import type { Delivery, LiveSession, Presenter } from './session.ts'
 
 export type RotationOutcome =
   /** Spent, and the session is one generation on. */
@@ -23,7 +23,7 @@ export type RotationStoreDeps = {
   postgres: Postgres
   sealer: Sealer
   record: Audit
-  enqueueMail: Outbox
+  enqueueMail: EnqueueMail
   issuer: string
   graceSeconds: number
   idleSeconds: number
@@ -44,7 +44,8 @@ const STEP = `
      SET generation = $4::int + 1, rotated_at = latchkey_now(), last_used_at = latchkey_now(),
          idle_expires_at = LEAST(s.expires_at, latchkey_now() + make_interval(secs => $5))
     FROM users u
-   WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.client_id = $3 AND ${ALIVE}`
+   WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.client_id = $3
+     AND s.delivery = $6::session_delivery AND ${ALIVE}`
 
 /** The whole rotation. Of any number of callers with one token, one finds the generation it asks for. */
 const ROTATE = {
@@ -57,7 +58,7 @@ const MAIL_SECONDS = 24 * 3_600
 type JudgedSession = LiveSession & {
   isAlive: boolean
   inGrace: boolean
-  delivery: 'body' | 'cookie'
+  delivery: Delivery
   device: string | null
   locale: string | null
 }
@@ -68,14 +69,15 @@ export function createRotationStore(deps: RotationStoreDeps) {
   /** Spends the refresh token that says `claim`. One statement when all is well. */
   async function rotate(
     claim: RefreshClaim,
-    clientId: string,
+    presenter: Presenter,
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
     const secretHash = sha256(claim.secret)
-    const values = [claim.sessionId, secretHash, clientId, claim.generation, idleSeconds]
+    const { clientId, delivery } = presenter
+    const values = [claim.sessionId, secretHash, clientId, claim.generation, idleSeconds, delivery]
     const [session] = await postgres.query<LiveSession>(ROTATE, values)
     if (session !== undefined) return { kind: 'rotated', session }
-    return postgres.transaction((tx) => judge(tx, claim, { secretHash, clientId, origin }))
+    return postgres.transaction((tx) => judge(tx, claim, { ...presenter, secretHash, origin }))
   }
 
   /** Finds out, with the row locked, why the statement did not match. */
@@ -85,8 +87,9 @@ export function createRotationStore(deps: RotationStoreDeps) {
     {
       secretHash,
       clientId,
+      delivery,
       origin
-    }: { secretHash: Buffer; clientId: string; origin: RequestOrigin }
+    }: Presenter & { secretHash: Buffer; origin: RequestOrigin }
   ): Promise<RotationOutcome> {
     const [session] = await tx.$queryRaw<JudgedSession[]>`
       SELECT ${Prisma.raw(LIVE_SESSION)}, s.delivery, s.device, u.locale, (${Prisma.raw(ALIVE)}) AS "isAlive",
@@ -95,6 +98,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
        WHERE s.id = ${sessionId}::uuid AND s.secret_hash = ${secretHash} AND s.client_id = ${clientId}
          FOR UPDATE OF s`
     if (session === undefined) return { kind: 'unusable', reason: 'no such session of this client' }
+    if (session.delivery !== delivery) return { kind: 'unusable', reason: 'shown by another way' }
     if (!session.isAlive) return { kind: 'unusable', reason: 'session ended or person disabled' }
     if (generation >= session.generation) return catchUp(tx, session, generation, origin)
     const isPredecessor = generation === session.generation - 1

@@ -1,23 +1,24 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identifier } from '../accounts/credentials.ts'
 import { MessageAnswer } from '../accounts/schemas.ts'
 import { toWireUser } from '../accounts/user.ts'
 import { validationFailed } from '../errors.ts'
 import { bearerToken } from '../http/access.ts'
+import type { CrossSiteRule } from '../http/cross-site.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
-import type { Login } from './login.ts'
-import type { Logout } from './logout.ts'
-import type { Principal } from './principal.ts'
-import type { Refresh } from './refresh.ts'
+import { DEVICE_SECONDS } from './known-devices.ts'
 import { LoginAnswer, LoginBody, LogoutBody, RefreshAnswer, RefreshBody } from './schemas.ts'
-import { FIRST_PARTY_CLIENT } from './session.ts'
+import { FIRST_PARTY_CLIENT, type Delivery } from './session.ts'
+import type { Sessions } from './room.ts'
+import type { TokenPair } from './token-pair.ts'
 
-export type SessionRoutesOptions = {
-  login: Login
-  refresh: Refresh
-  logout: Logout
-  findPrincipal: (accessToken: string) => Promise<Principal | null>
+export type SessionRoutesOptions = Pick<
+  Sessions,
+  'login' | 'refresh' | 'logout' | 'findPrincipal'
+> & {
+  crossSite: CrossSiteRule
 }
 
 /** One list of the names a route answers to. */
@@ -25,13 +26,33 @@ const REFRESH_PATHS = ['/auth/refresh-token', '/auth/refresh']
 
 export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> = (
   app,
-  { login, refresh, logout, findPrincipal },
+  { login, refresh, logout, findPrincipal, crossSite },
   done
 ) => {
+  /** Puts the refresh token where it belongs: a cookie session never gets one in a body. */
+  function deliver(reply: FastifyReply, delivery: Delivery, pair: TokenPair) {
+    if (delivery === 'body') return pair
+    const { refresh_token: token, ...rest } = pair
+    app.writeCookie(reply, 'refresh', token, pair.refresh_expires_in)
+    return rest
+  }
+
+  /** The refresh token of a body, else of the cookie, which only a page of ours may send. */
+  function shownToken(
+    request: FastifyRequest,
+    inBody: string | undefined
+  ): { token: string; delivery: Delivery } | null {
+    if (inBody !== undefined) return { token: inBody, delivery: 'body' }
+    const inCookie = app.readCookie(request, 'refresh')
+    if (inCookie === null) return null
+    crossSite.requireOwnPage(request)
+    return { token: inCookie, delivery: 'cookie' }
+  }
+
   app.post(
     '/auth/login',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'login' },
       schema: {
         tags: ['sessions'],
         summary: 'Log in',
@@ -39,11 +60,20 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         response: { 200: LoginAnswer, ...problems(400, 401, 403, 413, 415, 422, 429) }
       }
     },
-    async (request) => {
-      const { password, device = null } = request.body
-      const input = { identifier: identifierOf(request.body), password, device }
-      const { user, ...pair } = await login(input, originOf(request))
-      return { ...pair, user: toWireUser(user) }
+    async (request, reply) => {
+      const { password, device, token_delivery: delivery = 'body' } = request.body
+      const isOwnPage = crossSite.isOwnPage(request)
+      if (delivery === 'cookie') crossSite.requireOwnPage(request)
+      const deviceCookie = isOwnPage ? app.readCookie(request, 'device') : null
+      const identifier = identifierOf(request.body)
+      const { user, rememberDevice, ...pair } = await login(
+        { identifier, password, device: device ?? userAgent(request), delivery, deviceCookie },
+        originOf(request)
+      )
+      if (isOwnPage && rememberDevice !== null) {
+        app.writeCookie(reply, 'device', await rememberDevice(), DEVICE_SECONDS)
+      }
+      return { ...deliver(reply, delivery, pair), user: toWireUser(user) }
     }
   )
 
@@ -54,12 +84,19 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         config: { access: 'public' },
         schema: {
           tags: ['sessions'],
-          summary: 'Trade a refresh token for a new pair',
+          summary: 'Trade a refresh token, from the body or the cookie, for a new pair',
           body: RefreshBody,
-          response: { 200: RefreshAnswer, ...problems(400, 401, 413, 415, 422, 429) }
+          response: { 200: RefreshAnswer, ...problems(400, 401, 403, 413, 415, 422, 429) }
         }
       },
-      (request) => refresh(request.body.refresh_token, FIRST_PARTY_CLIENT, originOf(request))
+      async (request, reply) => {
+        const shown = shownToken(request, request.body?.refresh_token)
+        if (shown === null) throw validationFailed('refresh_token', 'is required')
+        const { token, delivery } = shown
+        const presenter = { clientId: FIRST_PARTY_CLIENT, delivery }
+        // A refusal leaves the cookie alone: another tab may have put a newer one there.
+        return deliver(reply, delivery, await refresh(token, presenter, originOf(request)))
+      }
     )
   }
 
@@ -72,19 +109,25 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         summary: 'End this session, the others, or all; repeatable',
         security: [{ bearer: [] }, {}],
         body: LogoutBody,
-        response: { 200: MessageAnswer, ...problems(400, 413, 415, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 403, 413, 415, 422) }
       }
     },
-    async (request) => {
-      const { scope = 'this', refresh_token: refreshToken } = request.body ?? {}
+    async (request, reply) => {
+      const { scope = 'this', refresh_token: inBody } = request.body ?? {}
       const accessToken = bearerToken(request)
       const principal = accessToken === null ? null : await findPrincipal(accessToken)
-      const fallback = refreshToken === undefined ? null : { refreshToken }
+      const shown = shownToken(request, inBody)
+      const fallback = shown === null ? null : { refreshToken: shown.token }
       const proof =
         principal === null
           ? fallback
           : { userId: principal.user.id, sessionId: principal.sessionId }
       await logout(scope, proof, originOf(request))
+      if (shown?.delivery === 'cookie' && scope !== 'others') {
+        // The cookie may be of another login than the access token: that one ends too.
+        await logout('this', { refreshToken: shown.token }, originOf(request))
+        app.clearCookie(reply, 'refresh')
+      }
       return { message: 'Logged out.' }
     }
   )
@@ -96,4 +139,10 @@ function identifierOf({ email, username }: LoginBody): Identifier {
   if (email !== undefined && username === undefined) return { email }
   if (email === undefined && username !== undefined) return { username }
   throw validationFailed('', 'needs either email or username')
+}
+
+/** What a browser calls itself, for the list of sessions. */
+function userAgent({ headers }: FastifyRequest): string | null {
+  const text = headers['user-agent']?.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 200)
+  return text === undefined || text === '' ? null : text
 }

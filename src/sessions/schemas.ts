@@ -9,18 +9,21 @@ export const LoginBody = Type.Object(
     username: Type.Optional(UsernameField),
     password: PasswordField,
     device: Type.Optional(Line(200)),
-    token_delivery: Type.Optional(Type.Literal('body')),
+    token_delivery: Type.Optional(Type.Union([Type.Literal('body'), Type.Literal('cookie')])),
     captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
   },
   { additionalProperties: false }
 )
 export type LoginBody = Static<typeof LoginBody>
 
-export const RefreshBody = Type.Object(
-  { refresh_token: Type.String({ minLength: 1, maxLength: 512 }) },
-  { additionalProperties: false }
-)
-export type RefreshBody = Static<typeof RefreshBody>
+/** Without `refresh_token` the cookie is meant; a body may be left out altogether. */
+export const RefreshBody = Type.Union([
+  Type.Object(
+    { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })) },
+    { additionalProperties: false }
+  ),
+  Type.Null()
+])
 
 /** A body may be left out altogether. */
 export const LogoutBody = Type.Union([
@@ -40,7 +43,9 @@ const pair = {
   access_token: Type.String({ description: 'RS256 JWT (RFC 9068)' }),
   token_type: Type.Literal('Bearer'),
   expires_in: Type.Integer({ description: 'Seconds' }),
-  refresh_token: Type.String({ description: 'Opaque; good for one use' }),
+  refresh_token: Type.Optional(
+    Type.String({ description: 'Opaque; good for one use. Not there when it is in the cookie' })
+  ),
   refresh_expires_in: Type.Integer({ description: 'Seconds' })
 }
 

@@ -22,5 +22,20 @@ export type LiveSession = {
   username: string | null
 }
 
+/** How a refresh token travels: in bodies, or in a cookie that no script can read. */
+export type Delivery = 'body' | 'cookie'
+
+/** Who shows a refresh token, and how: both must be as at the login. */
+export type Presenter = { clientId: string; delivery: Delivery }
+
 /** Why a session ended, as its row and the audit trail tell it. */
-export type EndReason = 'logout' | 'refresh_token_reuse' | 'recovery'
+export type EndReason =
+  | 'logout'
+  | 'refresh_token_reuse'
+  | 'password_changed'
+  | 'password_reset'
+  | 'account_disabled'
+  | 'account_erased'
+  | 'email_change_undone'
+  | 'administrator'
+  | 'recovery'

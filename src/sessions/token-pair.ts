@@ -1,9 +1,10 @@
+import type { Roles } from '../accounts/roles.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { AccessTokens, AccessTokenSubject } from '../tokens/access-token.ts'
 import { writeRefreshToken } from './refresh-token.ts'
-import type { LiveSession } from './session.ts'
+import { FIRST_PARTY_CLIENT, type LiveSession } from './session.ts'
 
 /** What a login or a refresh hands out, wire spelling. Lives are seconds. */
 export type TokenPair = {
@@ -23,12 +24,13 @@ export type TokenPairsDeps = {
   dataKeys: DataKeys
   sealer: Sealer
   clock: Clock
+  scopesOf: Roles['scopesOf']
   personalClaims: PersonalClaim[]
 }
 
 /** The tokens of a session at its present generation. */
 export function createTokenPairs(deps: TokenPairsDeps) {
-  const { accessTokens, dataKeys, sealer, clock, personalClaims } = deps
+  const { accessTokens, dataKeys, sealer, clock, scopesOf, personalClaims } = deps
 
   /**
    * The refresh token follows from the row alone (its MAC key is the one that was active at
@@ -52,7 +54,9 @@ export function createTokenPairs(deps: TokenPairsDeps) {
       sub: session.userId,
       sid: session.id,
       client_id: session.clientId,
-      scope: session.scope,
+      // First-party tokens say what the person's roles allow today.
+      scope:
+        session.clientId === FIRST_PARTY_CLIENT ? scopesOf(session.roles).join(' ') : session.scope,
       roles: session.roles,
       auth_time: Math.floor(session.authTime.getTime() / 1_000),
       amr: session.amr,

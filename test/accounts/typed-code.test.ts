@@ -1,6 +1,7 @@
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { freshEmail, givenUser } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
 import { atOnce, givenRegistration, statuses, usersWith, verify } from '../support/registrations.ts'
 
 const app = await startApp(t)
@@ -88,6 +89,12 @@ void t.test('guesses over several codes of one address: one count for all of the
   const { email, code } = await givenRegistration(app)
   await atOnce(3, () => verify(app, { email, code: WRONG }))
   await app.post('/auth/resend-verification', { email })
+  await eventually('the resend, worked off', async () => {
+    const open = await app.sql(
+      `SELECT id FROM outbox_message WHERE kind = 'mail_request' AND sent_at IS NULL`
+    )
+    return open.length === 0
+  })
   await givenRegistration(app, { email })
   t.equal(
     (await verify(app, { email, code })).statusCode,

@@ -179,7 +179,7 @@ void t.test('a key-encryption key that is not 32 bytes: refused', (t) => {
 
 /** The ends of every range. */
 const RANGES: Record<string, [number, number]> = {
-  PORT: [0, 65_535],
+  PORT: [1, 65_535],
   DATABASE_POOL_SIZE: [2, 200],
   ACCESS_TOKEN_TTL_SECONDS: [300, 900],
   REFRESH_GRACE_SECONDS: [0, 60],

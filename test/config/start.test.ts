@@ -103,7 +103,7 @@ void t.test('a port in use: PORT is named', async (t) => {
 void t.test('a host that is not here: HOST is named', async (t) => {
   const { url } = await createTestDatabase(t)
   const env = { KEY_ENCRYPTION_KEY: PRODUCTION.KEY_ENCRYPTION_KEY, DATABASE_URL: url }
-  const elsewhere = { ALLOW_INSECURE_DEVELOPMENT: 'true', HOST: '203.0.113.7', PORT: '0' }
+  const elsewhere = { ALLOW_INSECURE_DEVELOPMENT: 'true', HOST: '203.0.113.7', PORT: '9999' }
   const output = await endsWithSentence(t, { ...env, ...elsewhere })
   t.match(output, /\bHOST is no address of this machine\b/)
 })

@@ -18,7 +18,8 @@ const CANARY_NUMBER = 7_318_264_519
 const BODY_LIMIT_BYTES = 64 * 1_024
 
 const app = await startApp(t)
-const { accessToken } = await givenSession(app)
+const { user, accessToken } = await givenSession(app)
+await app.sql(`UPDATE users SET roles = '{admin,user}' WHERE id = $1`, [user.id])
 const withBody = (await operationsOf(app)).filter(({ body }) => body !== null)
 
 type Sent = { body?: unknown; payload?: string | Buffer; type?: string | null; encoding?: string }

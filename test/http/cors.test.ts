@@ -45,7 +45,7 @@ void t.test('a listed origin: named exactly, without credentials', async (t) => 
       const { headers } = await get(app, url, origin)
       t.equal(headers['access-control-allow-origin'], origin, url)
       t.match(headers['vary'], /\borigin\b/i, 'a cache keeps the answers apart')
-      t.equal(headers['access-control-allow-credentials'], undefined)
+      t.equal(headers['access-control-allow-credentials'], 'true', 'a front end may use cookies')
       t.match(headers['access-control-expose-headers'], /www-authenticate/i)
     }
   }
@@ -61,7 +61,7 @@ void t.test('a preflight of a listed origin: 204 with what it may do', async (t)
       'access-control-allow-methods': /\bPOST\b.*\bDELETE\b/,
       'access-control-allow-headers': 'authorization, content-type'
     })
-    t.equal(headers['access-control-allow-credentials'], undefined)
+    t.equal(headers['access-control-allow-credentials'], 'true')
   }
 })
 

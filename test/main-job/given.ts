@@ -1,14 +1,11 @@
-import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startResourceServer } from '../../scripts/tour/resource-server.ts'
 import { freshEmail, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
-import { startServer } from '../support/server.ts'
+import { freePort, startServer } from '../support/server.ts'
 
 /** A folder that goes with the test. */
 export async function givenFolder(t: Test): Promise<string> {
@@ -24,7 +21,7 @@ export async function givenServer(t: Test, env: Record<string, string> = {}) {
   const databaseUrl = env['DATABASE_URL'] ?? (await createTestDatabase(t)).url
   const server = await startServer(t, {
     ...env,
-    PORT: String(await quietPort()),
+    PORT: String(await freePort()),
     DATABASE_URL: databaseUrl,
     DATA_DIR: dataDir,
     KEYS_DIR: join(folder, 'keys')
@@ -80,24 +77,5 @@ export async function givenResourceServer(t: Test, issuer: string) {
 
 /** An origin where nothing listens. */
 export async function deadOrigin(): Promise<string> {
-  return `http://localhost:${await quietPort()}`
-}
-
-/**
- * A free port below those that the kernel hands out: until a server takes it, which is seconds later on
- * a busy machine, no connection of another test gets it by chance.
- */
-export async function quietPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 30_000)
-    const probe = createServer().listen(port)
-    const isFree = await once(probe, 'listening').then(
-      () => true,
-      () => false
-    )
-    if (!isFree) continue
-    probe.close()
-    await once(probe, 'close')
-    return port
-  }
+  return `http://localhost:${await freePort()}`
 }

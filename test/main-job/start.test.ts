@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { eventually } from '../support/eventually.ts'
 import { collect } from '../support/server.ts'
-import { callOn, givenFolder, givenLogin, quietPort } from './given.ts'
+import { freePort } from '../support/server.ts'
+import { callOn, givenFolder, givenLogin } from './given.ts'
 
 const READY_WITHIN_MS = 5_000
 
@@ -19,7 +20,7 @@ async function givenPlace(t: Test) {
     const pid = await postmasterPid(dataDir)
     if (pid !== null) process.kill(pid, 'SIGQUIT')
   })
-  return { dataDir, keysDir: join(folder, 'keys'), port: await quietPort() }
+  return { dataDir, keysDir: join(folder, 'keys'), port: await freePort() }
 }
 
 type Place = Awaited<ReturnType<typeof givenPlace>>

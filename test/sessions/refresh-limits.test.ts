@@ -105,23 +105,6 @@ void t.test('a used successor: its predecessor is theft, grace or not', async (t
   t.ok((await sessionRow(app, sessionId)).revoked_at)
 })
 
-void t.test(
-  'two tabs with one cookie, two generations apart: refused, nothing killed',
-  async (t) => {
-    const { refreshToken, sessionId } = await givenSession(app)
-    await app.sql("UPDATE session SET delivery = 'cookie' WHERE id = $1", [sessionId])
-    const second = await next(app, refreshToken)
-    const third = await next(app, second)
-    t.equal(await next(app, refreshToken), REFUSED)
-    t.match(await sessionRow(app, sessionId), { generation: 2, revoked_at: null })
-    await app.moveTime(11)
-    t.equal(await next(app, refreshToken), REFUSED)
-    t.ok((await sessionRow(app, sessionId)).revoked_at, 'after the grace it is theft here too')
-    t.equal(await next(app, third), REFUSED)
-    await app.moveTime(0)
-  }
-)
-
 void t.test('roles changed meanwhile: in the next access token (T6)', async (t) => {
   const { user, accessToken, refreshToken } = await givenSession(app)
   t.strictSame(claimsOf(accessToken)['roles'], ['user'])

@@ -24,7 +24,12 @@ export async function startApp(t: Test, env: Record<string, string> = {}) {
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
-    DATABASE_POOL_SIZE: '10',
+    RATE_LIMIT_LOGIN_PER_MINUTE: '100000',
+    RATE_LIMIT_REGISTER_PER_HOUR: '100000',
+    RATE_LIMIT_RESET_PER_HOUR: '100000',
+    MAIL_LIMIT_PER_MINUTE: '100000',
+    MAIL_LIMIT_PER_HOUR: '100000',
+    MAIL_LIMIT_PER_DAY: '100000',
     ...env,
     DATABASE_URL: databaseUrl
   }

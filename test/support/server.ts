@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { eventually } from './eventually.ts'
@@ -9,13 +10,23 @@ const ROOT = join(import.meta.dirname, '..', '..')
 
 export type TestServer = Awaited<ReturnType<typeof startServer>>
 
+/**
+ * A free port below those that the kernel hands out: until a server takes it, which is seconds later on
+ * a busy machine, no connection of another test gets it by chance.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    const probe = createServer().listen(port)
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false
+    )
+    if (!isFree) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
 }
 
 /** The real server as a process of its own, ready; killed when the test ends. `env` is its whole configuration. */
@@ -24,7 +35,18 @@ export async function startServer(t: Test, env: Record<string, string>) {
   const url = `http://localhost:${port}`
   const child = spawn(process.execPath, ['src/server.ts'], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      LOG_LEVEL: 'warn',
+      RATE_LIMIT_LOGIN_PER_MINUTE: '100000',
+      RATE_LIMIT_REGISTER_PER_HOUR: '100000',
+      RATE_LIMIT_RESET_PER_HOUR: '100000',
+      MAIL_LIMIT_PER_MINUTE: '100000',
+      MAIL_LIMIT_PER_HOUR: '100000',
+      MAIL_LIMIT_PER_DAY: '100000',
+      ...env,
+      PORT: String(port)
+    },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const output = collect(child)

@@ -11,6 +11,7 @@ export const KEY_PURPOSES = [
   'blind_index',
   'refresh_mac',
   'typed_code',
+  'device',
   'audit'
 ] as const
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
@@ -69,13 +70,20 @@ export async function unlockDataKeys({ postgres, keyEncryptionKey, keysDir }: Un
     return active
   }
 
+  /** The key that everything of a purpose is hashed with now. */
+  function newest(purpose: KeyPurpose): Buffer {
+    const [key] = ofPurpose(purpose)
+    if (key === undefined) throw new Error(`There is no data key for ${purpose}.`)
+    return key.key
+  }
+
   /** The key of an id, if it is one for this purpose. */
   function find(purpose: KeyPurpose, id: string): Buffer | undefined {
     const key = byId.get(id)
     return key?.purpose === purpose ? key.key : undefined
   }
 
-  return { activeAt, ofPurpose, find }
+  return { activeAt, ofPurpose, newest, find }
 }
 
 type DataKeyRow = {

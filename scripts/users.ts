@@ -1,0 +1,129 @@
+import { text } from 'node:stream/consumers'
+import { parseArgs } from 'node:util'
+import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
+import { createPasswordPolicy } from '../src/accounts/password-policy.ts'
+import { estimateStrength } from '../src/accounts/password-strength.ts'
+import { createUserByOperator } from '../src/accounts/create-user-store.ts'
+import { createRoleStore } from '../src/accounts/role-store.ts'
+import { openRoles } from '../src/accounts/roles.ts'
+import { createUserStore } from '../src/accounts/user-store.ts'
+import { createUserAdminStore, type UserChange } from '../src/admin/user-admin-store.ts'
+import { createAudit } from '../src/audit/record.ts'
+import { parseEmailAddress, type EmailAddress } from '../src/lib/email-address.ts'
+import type { Platform, PlatformConfig } from '../src/platform/open-platform.ts'
+import { createSessionEnder } from '../src/sessions/end-sessions.ts'
+import { runScript, ScriptError } from './support/run-script.ts'
+
+const USAGE = `People, from the operator's side.
+
+  npm run users -- create EMAIL [--admin] [--username NAME] [--password-stdin]
+  npm run users -- role EMAIL ROLE [ROLE …]     set the roles; the next token has them
+  npm run users -- disable EMAIL                every session ends
+  npm run users -- enable EMAIL
+
+Without --password-stdin the person sets a password by "forgot password".`
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    admin: { type: 'boolean', default: false },
+    username: { type: 'string' },
+    'password-stdin': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+const [command = '', typedEmail, ...rest] = positionals
+
+if (values.help || command === '') console.log(USAGE)
+else await runScript(run)
+
+async function run(platform: Platform, config: PlatformConfig): Promise<void> {
+  const email = requireAddress(typedEmail)
+  switch (command) {
+    case 'create':
+      return create(platform, config, email)
+    case 'role':
+      return setRoles(platform, email, rest)
+    case 'disable': {
+      const set = { status: 'disabled' } as const
+      return apply(platform, email, {
+        event: 'account.disabled',
+        set,
+        endsSessions: 'account_disabled'
+      })
+    }
+    case 'enable':
+      return apply(platform, email, { event: 'account.enabled', set: { status: 'active' } })
+    default:
+      throw new ScriptError(`There is no command "${command}".\n\n${USAGE}`)
+  }
+}
+
+async function create(
+  platform: Platform,
+  config: PlatformConfig,
+  email: EmailAddress
+): Promise<void> {
+  const { postgres, sealer, clock } = platform
+  const username = values.username ?? null
+  if (username !== null && !/^[a-z0-9._-]{3,64}$/.test(username)) {
+    throw new ScriptError('A username has 3 to 64 of a-z, 0-9, dot, underscore, dash.')
+  }
+  const passwordHash = values['password-stdin'] ? await hashFromStdin(config, email) : null
+  const createUser = createUserByOperator({
+    postgres,
+    sealer,
+    clock,
+    record: createAudit({ sealer, clock })
+  })
+  const roles = values.admin ? ['admin', 'user'] : ['user']
+  const created = await createUser({ email, username, passwordHash, roles })
+  if (created === 'email_taken') throw new ScriptError('This address has an account already.')
+  if (created === 'username_taken') throw new ScriptError('This username is taken.')
+  console.log(`Created ${created.id} (${roles.join(', ')}).`)
+  if (passwordHash === null)
+    console.log('No password yet: "forgot password" sends a mail to set one.')
+}
+
+async function hashFromStdin(config: PlatformConfig, email: EmailAddress): Promise<string> {
+  const password = (await text(process.stdin)).replace(/\r?\n$/, '')
+  const requireStrong = createPasswordPolicy({
+    minLength: config.passwordMinLength,
+    estimateStrength
+  })
+  await requireStrong('password', password, [email.address])
+  const hasher = await createPasswordHasher({
+    memoryKib: config.argon2MemoryKib,
+    passes: config.argon2Passes,
+    concurrency: 1,
+    queueLength: 1
+  })
+  return hasher.hash(password)
+}
+
+async function setRoles(platform: Platform, email: EmailAddress, roles: string[]): Promise<void> {
+  const known = await openRoles(createRoleStore(platform.postgres))
+  const unknown = roles.filter((role) => !known.exists(role))
+  if (roles.length === 0) throw new ScriptError('Name one role or more.')
+  if (unknown.length > 0) throw new ScriptError(`There is no role ${unknown.join(', ')}.`)
+  const set = { roles: [...new Set(roles)].sort() }
+  return apply(platform, email, { event: 'account.roles_changed', set })
+}
+
+async function apply(platform: Platform, email: EmailAddress, change: UserChange): Promise<void> {
+  const { postgres, sealer, clock } = platform
+  const user = await createUserStore({ postgres, sealer }).findUserByEmail(email.canonical)
+  if (user === null) throw new ScriptError('There is no account with this address.')
+  const record = createAudit({ sealer, clock })
+  const endSessions = createSessionEnder({ clock, record })
+  const store = createUserAdminStore({ postgres, clock, endSessions, record })
+  const origin = { requestId: 'npm run users', address: 'operator' }
+  const applied = await store.apply({ adminId: 'operator', userId: user.id, origin }, change)
+  console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)
+}
+
+function requireAddress(typed: string | undefined): EmailAddress {
+  const email = typed === undefined ? null : parseEmailAddress(typed)
+  if (email === null) throw new ScriptError(`Name an e-mail address.\n\n${USAGE}`)
+  return email
+}

@@ -1,0 +1,38 @@
+import { hmacSha256 } from '../lib/secrets.ts'
+import type { DataKeys } from '../platform/keys/data-keys.ts'
+import { createMemoryStore } from '../platform/ephemeral/memory.ts'
+import { EphemeralUnavailable, type EphemeralStore } from '../platform/ephemeral/store.ts'
+
+/** While Redis is away every replica counts for itself, and lets this much less through. */
+const ALONE_WEIGHT = 2
+
+export type FloodCounter = ReturnType<typeof createFloodCounter>
+
+export type FloodCounterDeps = { ephemeral: EphemeralStore; dataKeys: DataKeys }
+
+/**
+ * Counts what comes in too fast, over all replicas. It sheds floods cheaply; what must be exact, and
+ * survive a flushed Redis, is counted in Postgres.
+ */
+export function createFloodCounter({ ephemeral, dataKeys }: FloodCounterDeps) {
+  const alone = createMemoryStore()
+
+  /** @param subject what is counted; only its keyed hash leaves the process */
+  return async function count(
+    kind: string,
+    subject: string,
+    windowMs: number
+  ): Promise<{ count: number; resetsInMs: number }> {
+    const key = hmacSha256(dataKeys.newest('blind_index'), `flood\0${kind}\0${subject}`)
+    const name = `flood:${key.toString('base64url')}`
+    try {
+      return await ephemeral.count(name, windowMs)
+    } catch (error) {
+      if (!(error instanceof EphemeralUnavailable)) throw error
+      const local = await alone.count(name, windowMs).catch(() => null)
+      // No room to count in: that is a flood by itself.
+      if (local === null) return { count: Number.MAX_SAFE_INTEGER, resetsInMs: windowMs }
+      return { ...local, count: local.count * ALONE_WEIGHT }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Audit } from '../audit/record.ts'
+import type { EmailAddress } from '../lib/email-address.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import { userPlace } from './user-store.ts'
+
+/** A person whom an operator makes: nobody has to prove the address. */
+export type OperatorUser = {
+  email: EmailAddress
+  username: string | null
+  passwordHash: string | null
+  roles: string[]
+}
+
+export type CreateUserStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  record: Audit
+}
+
+export function createUserByOperator({ postgres, sealer, clock, record }: CreateUserStoreDeps) {
+  /** @returns the id, or what is taken */
+  return async function createUser(
+    user: OperatorUser
+  ): Promise<{ id: string } | 'email_taken' | 'username_taken'> {
+    const { email, username, passwordHash, roles } = user
+    const now = clock.now()
+    const id = uuidv7({ msecs: now.getTime() })
+    const emailIndex = sealer.emailIndex(email.canonical)
+    return postgres.transaction(async (tx) => {
+      const kept = { emailIndex, expiresAt: { gt: now } }
+      const owners = await tx.user.count({ where: { emailIndex } })
+      if (owners + (await tx.reservedEmail.count({ where: kept })) > 0) return 'email_taken'
+      if (username !== null) {
+        if ((await tx.username.count({ where: { username } })) > 0) return 'username_taken'
+        await tx.username.create({ data: { username, holderId: id } })
+      }
+      await tx.user.create({
+        data: {
+          id,
+          emailIndex,
+          emailSealed: sealer.seal(email.address, userPlace(id, 'email_sealed')),
+          emailVerifiedAt: now,
+          username,
+          passwordHash,
+          roles,
+          createdAt: now,
+          updatedAt: now
+        }
+      })
+      const details = { by: 'operator', roles: roles.join(' ') }
+      await record(tx, { type: 'account.created', userId: id, details })
+      return { id }
+    })
+  }
+}

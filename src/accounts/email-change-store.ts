@@ -1,0 +1,189 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { EmailAddress } from '../lib/email-address.ts'
+import type { MailCap } from '../mail/mail-cap.ts'
+import type { EnqueueMail } from '../mail/outbox.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
+import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
+import { reservedPlace } from './profile-store.ts'
+import { userPlace } from './user-store.ts'
+import type { User } from './user.ts'
+
+const CONFIRM_SECONDS = 24 * 3_600
+const UNDO_SECONDS = 72 * 3_600
+
+export type EmailChangeStore = ReturnType<typeof createEmailChangeStore>
+
+export type EmailChangeStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  mailTokens: MailTokenStore
+  takeMailSlot: MailCap
+  enqueueMail: EnqueueMail
+  endSessions: EndSessions
+  record: Audit
+  issuer: string
+}
+
+export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
+  const {
+    postgres,
+    sealer,
+    clock,
+    mailTokens,
+    takeMailSlot,
+    enqueueMail,
+    endSessions,
+    record,
+    issuer
+  } = deps
+
+  /** Mails the new address; a taken one gets a notice instead, and whoever asked is not told. */
+  async function request(
+    user: User,
+    provenHash: string,
+    next: EmailAddress,
+    origin: RequestOrigin
+  ): Promise<'written' | 'not_yet' | 'password_changed'> {
+    return postgres.transaction(async (tx) => {
+      const proven = { id: user.id, passwordHash: provenHash, mustReset: false }
+      if ((await tx.user.count({ where: proven })) === 0) return 'password_changed'
+      if (await isUndoable(tx, user.id)) return 'not_yet'
+      await record(tx, { type: 'email.change_requested', origin, userId: user.id })
+      const isTaken = await isSomebodys(tx, sealer.emailIndex(next.canonical), user.id)
+      if (!(await takeMailSlot(tx, 'email-change', next.canonical))) return 'written'
+      const { token, code } = await mailTokens.replace(tx, {
+        purpose: 'change_email',
+        canonicalEmail: next.canonical,
+        ttlSeconds: CONFIRM_SECONDS,
+        belongsTo: { userId: user.id },
+        leadsTo: next.address
+      })
+      const recipient = { to: next.address, locale: user.locale }
+      const link = `${issuer}/verify-email?token=${token}`
+      const data = { link, code, hours: CONFIRM_SECONDS / 3_600 }
+      await enqueueMail(
+        tx,
+        isTaken
+          ? { ...recipient, template: 'already-registered', data: { issuer } }
+          : { ...recipient, template: 'confirm-email-change', data },
+        CONFIRM_SECONDS
+      )
+      return 'written'
+    })
+  }
+
+  /**
+   * The new address is proven: it becomes the person's. The old one stays reserved for 72 hours, and
+   * gets a mail with which its owner can take everything back.
+   */
+  async function confirm(presented: PresentedMailToken, origin: RequestOrigin): Promise<boolean> {
+    return postgres.transaction(async (tx) => {
+      const spent = await mailTokens.consume(tx, 'change_email', presented)
+      if (spent === null || spent.userId === null) return false
+      const { emailIndex, userId } = spent
+      const address = mailTokens.openDestination(spent)
+      if (await isSomebodys(tx, emailIndex, userId)) return false
+      await tx.$queryRaw`SELECT id FROM users WHERE id = ${userId}::uuid FOR UPDATE`
+      if (await isUndoable(tx, userId)) return false
+      const old = await tx.user.findUniqueOrThrow({ where: { id: userId } })
+      const oldAddress = sealer.open(old.emailSealed, userPlace(userId, 'email_sealed'))
+      await reserve(tx, userId, old.emailIndex, oldAddress)
+      await tx.reservedEmail.deleteMany({ where: { emailIndex } })
+      await moveTo(tx, userId, emailIndex, address)
+      await mailTokens.killPending(tx, userId)
+      const undo = await mailTokens.replace(tx, {
+        purpose: 'undo_email_change',
+        canonicalEmail: oldAddress,
+        emailIndex: old.emailIndex,
+        ttlSeconds: UNDO_SECONDS,
+        belongsTo: { userId },
+        leadsTo: oldAddress
+      })
+      const link = `${issuer}/undo-email-change?token=${undo.token}`
+      const mail = { template: 'email-changed', to: oldAddress, locale: old.locale } as const
+      await enqueueMail(tx, { ...mail, data: { link, issuer, hours: 72 } }, UNDO_SECONDS)
+      await record(tx, { type: 'email.changed', origin, userId })
+      return true
+    })
+  }
+
+  /**
+   * The old address takes everything back, whatever came after: it is the person's again, mail tokens
+   * and sessions are dead, and the password has to be reset.
+   */
+  async function undo(
+    presented: { token: string },
+    origin: RequestOrigin
+  ): Promise<{ ended: EndedSession[] } | null> {
+    return postgres.transaction(async (tx) => {
+      const spent = await mailTokens.consume(tx, 'undo_email_change', presented)
+      if (spent === null || spent.userId === null) return null
+      const { emailIndex, userId } = spent
+      await tx.reservedEmail.deleteMany({ where: { userId } })
+      await moveTo(tx, userId, emailIndex, mailTokens.openDestination(spent))
+      await tx.user.update({ where: { id: userId }, data: { mustReset: true } })
+      await tx.oneTimeToken.updateMany({
+        where: { userId, spentAt: null },
+        data: { spentAt: clock.now() }
+      })
+      await tx.knownDevice.deleteMany({ where: { userId } })
+      const ended = await endSessions(tx, { userId }, 'email_change_undone', origin)
+      await record(tx, { type: 'email.change_undone', origin, userId })
+      return { ended }
+    })
+  }
+
+  async function moveTo(
+    tx: Transaction,
+    id: string,
+    emailIndex: Uint8Array<ArrayBuffer>,
+    address: string
+  ): Promise<void> {
+    const now = clock.now()
+    const emailSealed = sealer.seal(address, userPlace(id, 'email_sealed'))
+    await tx.user.update({
+      where: { id },
+      data: { emailIndex, emailSealed, emailVerifiedAt: now, updatedAt: now }
+    })
+  }
+
+  async function reserve(
+    tx: Transaction,
+    userId: string,
+    emailIndex: Uint8Array<ArrayBuffer>,
+    address: string
+  ): Promise<void> {
+    const expiresAt = new Date(clock.now().getTime() + UNDO_SECONDS * 1_000)
+    const emailSealed = sealer.seal(address, reservedPlace(emailIndex))
+    await tx.reservedEmail.upsert({
+      where: { emailIndex },
+      create: { emailIndex, emailSealed, userId, expiresAt },
+      update: { emailSealed, userId, expiresAt }
+    })
+  }
+
+  /** One change at a time: a chain of them would let a thief bury the owner's way back. */
+  async function isUndoable(tx: Transaction, userId: string): Promise<boolean> {
+    const kept = { userId, expiresAt: { gt: clock.now() } }
+    return (await tx.reservedEmail.count({ where: kept })) > 0
+  }
+
+  /** Whether an address belongs to another person, or is kept for one who may still want it back. */
+  async function isSomebodys(
+    tx: Transaction,
+    emailIndex: Uint8Array<ArrayBuffer>,
+    userId: string
+  ): Promise<boolean> {
+    const others = { emailIndex, id: { not: userId } }
+    if ((await tx.user.count({ where: others })) > 0) return true
+    const kept = { emailIndex, userId: { not: userId }, expiresAt: { gt: clock.now() } }
+    return (await tx.reservedEmail.count({ where: kept })) > 0
+  }
+
+  return { request, confirm, undo }
+}

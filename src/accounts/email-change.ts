@@ -1,0 +1,49 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import { ProblemError } from '../errors.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import type { ProveOwnPassword } from './credentials.ts'
+import type { EmailChangeStore } from './email-change-store.ts'
+import { requireEmail } from './registration.ts'
+import type { User } from './user.ts'
+
+export type EmailChanges = ReturnType<typeof createEmailChanges>
+
+export type EmailChangesDeps = {
+  store: EmailChangeStore
+  proveOwnPassword: ProveOwnPassword
+  revocationFeed: RevocationFeed
+}
+
+/** Moving to another address: asked for with the password, proven at the new one, undoable from the old one. */
+export function createEmailChanges({ store, proveOwnPassword, revocationFeed }: EmailChangesDeps) {
+  /** The same answer whether the new address is free or not. @throws {ProblemError} `invalid_credentials` */
+  async function request(
+    user: User,
+    input: { email: string; password: string },
+    origin: RequestOrigin
+  ): Promise<void> {
+    const email = requireEmail(input.email)
+    const provenHash = await proveOwnPassword(user, input.password, origin)
+    const outcome = await store.request(user, provenHash, email, origin)
+    if (outcome === 'password_changed') {
+      throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')
+    }
+    if (outcome === 'not_yet') {
+      throw new ProblemError(
+        'email_change_not_yet',
+        'The address was changed lately and that can still be undone. Try again after 72 hours.'
+      )
+    }
+  }
+
+  /** @throws {ProblemError} `invalid_token` */
+  async function undo(token: string, origin: RequestOrigin): Promise<void> {
+    const undone = await store.undo({ token }, origin)
+    if (undone === null) {
+      throw new ProblemError('invalid_token', 'This link is wrong, was used, or has expired.')
+    }
+    revocationFeed.announce(undone.ended)
+  }
+
+  return { request, undo }
+}

@@ -1,0 +1,146 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { EmailAddress } from '../lib/email-address.ts'
+import type { MailCap } from '../mail/mail-cap.ts'
+import type { EnqueueMail } from '../mail/outbox.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { User as UserRow } from '../platform/prisma/client.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
+import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
+import { userPlace } from './user-store.ts'
+
+export const RESET_SECONDS = 30 * 60
+const NOTICE_SECONDS = 24 * 3_600
+
+export type PasswordStore = ReturnType<typeof createPasswordStore>
+
+export type PasswordStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  mailTokens: MailTokenStore
+  takeMailSlot: MailCap
+  enqueueMail: EnqueueMail
+  endSessions: EndSessions
+  record: Audit
+  issuer: string
+}
+
+/** A password that has been replaced, and the sessions that ended with it. */
+export type Replaced = { userId: string; ended: EndedSession[] }
+
+export function createPasswordStore(deps: PasswordStoreDeps) {
+  const {
+    postgres,
+    sealer,
+    clock,
+    mailTokens,
+    takeMailSlot,
+    enqueueMail,
+    endSessions,
+    record,
+    issuer
+  } = deps
+
+  /** Mails a link and a code to whoever owns the address, if anybody does; the older ones stop to work. */
+  async function mailReset(email: EmailAddress, origin: RequestOrigin): Promise<void> {
+    await postgres.transaction(async (tx) => {
+      const emailIndex = sealer.emailIndex(email.canonical)
+      const user = await tx.user.findUnique({ where: { emailIndex } })
+      if (user === null || !(await takeMailSlot(tx, 'reset-password', email.canonical))) return
+      const { token, code } = await mailTokens.replace(tx, {
+        purpose: 'reset_password',
+        canonicalEmail: email.canonical,
+        ttlSeconds: RESET_SECONDS,
+        belongsTo: { userId: user.id }
+      })
+      const link = `${issuer}/reset-password?token=${token}`
+      const data = { link, code, minutes: RESET_SECONDS / 60 }
+      await enqueueMail(tx, { template: 'reset-password', data, ...recipient(user) }, RESET_SECONDS)
+      await record(tx, { type: 'password.reset_requested', origin, userId: user.id })
+    })
+  }
+
+  /** Spends a reset token: the new password and the end of every session are one fact. */
+  async function reset(
+    presented: PresentedMailToken,
+    passwordHash: string,
+    origin: RequestOrigin
+  ): Promise<Replaced | null> {
+    return postgres.transaction(async (tx) => {
+      const spent = await mailTokens.consume(tx, 'reset_password', presented)
+      if (spent === null || spent.userId === null) return null
+      const userId = spent.userId
+      const now = clock.now()
+      // A mail that went to an address which was left since resets nothing any more.
+      const [user] = await tx.user.updateManyAndReturn({
+        where: { id: userId, emailIndex: spent.emailIndex },
+        data: { passwordHash, mustReset: false, updatedAt: now }
+      })
+      if (user === undefined) return null
+      // The mail proved the address too.
+      if (user.emailVerifiedAt === null) {
+        await tx.user.update({ where: { id: userId }, data: { emailVerifiedAt: now } })
+      }
+      await mailTokens.killPending(tx, userId)
+      await tx.knownDevice.deleteMany({ where: { userId } })
+      const ended = await endSessions(tx, { userId }, 'password_reset', origin)
+      await record(tx, { type: 'password.reset', origin, userId })
+      await notify(tx, user)
+      return { userId, ended }
+    })
+  }
+
+  /** Replaces the password that was just proven, unless it changed meanwhile; the other sessions end. */
+  async function change(
+    proven: { userId: string; passwordHash: string; sessionId: string },
+    newHash: string,
+    origin: RequestOrigin
+  ): Promise<Replaced | null> {
+    const { userId, passwordHash, sessionId } = proven
+    return postgres.transaction(async (tx) => {
+      const changed = await tx.user.updateManyAndReturn({
+        where: { id: userId, passwordHash, status: 'active', mustReset: false },
+        data: { passwordHash: newHash, updatedAt: clock.now() }
+      })
+      const [user] = changed
+      if (user === undefined) return null
+      await mailTokens.killPending(tx, userId)
+      const target = { userId, exceptId: sessionId }
+      const ended = await endSessions(tx, target, 'password_changed', origin)
+      await record(tx, { type: 'password.changed', origin, userId, sessionId })
+      await notify(tx, user)
+      return { userId, ended }
+    })
+  }
+
+  /** Tells the owner that somebody keeps guessing. */
+  async function tellLocked(userId: string, origin: RequestOrigin): Promise<void> {
+    await postgres.transaction(async (tx) => {
+      const user = await tx.user.findUnique({ where: { id: userId } })
+      if (user === null) return
+      await record(tx, { type: 'account.locked', origin, userId })
+      const data = { issuer, resetLink: `${issuer}/forgot-password` }
+      const mail = { template: 'account-locked', data, ...recipient(user) } as const
+      if (await takeMailSlot(tx, mail.template, mail.to))
+        await enqueueMail(tx, mail, NOTICE_SECONDS)
+    })
+  }
+
+  async function notify(tx: Transaction, user: UserRow): Promise<void> {
+    const data = { issuer, resetLink: `${issuer}/forgot-password` }
+    await enqueueMail(
+      tx,
+      { template: 'password-changed', data, ...recipient(user) },
+      NOTICE_SECONDS
+    )
+  }
+
+  function recipient({ id, emailSealed, locale }: UserRow) {
+    return { to: sealer.open(emailSealed, userPlace(id, 'email_sealed')), locale }
+  }
+
+  return { mailReset, reset, change, tellLocked }
+}

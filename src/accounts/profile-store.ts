@@ -1,0 +1,160 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { EnqueueMail } from '../mail/outbox.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { EndSessions } from '../sessions/end-sessions.ts'
+import { userPlace } from './user-store.ts'
+import { claimUsername } from './username-store.ts'
+import type { User } from './user.ts'
+
+/** What a person may change of themselves; null clears, undefined leaves. */
+export type ProfileChange = {
+  name?: string | null
+  surname?: string | null
+  phoneNumber?: string | null
+  locale?: string | null
+  username?: string | null
+}
+
+const NOTICE_SECONDS = 24 * 3_600
+
+export type ProfileStore = ReturnType<typeof createProfileStore>
+
+export type ProfileStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  endSessions: EndSessions
+  enqueueMail: EnqueueMail
+  record: Audit
+  issuer: string
+}
+
+export function createProfileStore(deps: ProfileStoreDeps) {
+  const { postgres, sealer, clock, endSessions, enqueueMail, record, issuer } = deps
+
+  async function update(
+    user: User,
+    change: ProfileChange,
+    origin: RequestOrigin
+  ): Promise<'updated' | 'username_taken'> {
+    const { username, phoneNumber, ...plain } = change
+    const { id } = user
+    return postgres.transaction(async (tx) => {
+      if (username !== undefined && username !== user.username) {
+        if (!(await moveUsername(tx, user, username))) return 'username_taken'
+      }
+      await tx.user.update({
+        where: { id },
+        data: { ...plain, ...phoneColumns(id, phoneNumber), updatedAt: clock.now() }
+      })
+      await record(tx, {
+        type: 'profile.changed',
+        origin,
+        userId: id,
+        details: { fields: Object.keys(change).join(' ') }
+      })
+      return 'updated'
+    })
+  }
+
+  /** Claims the new name before the old one is given back. */
+  async function moveUsername(
+    tx: Transaction,
+    user: User,
+    username: string | null
+  ): Promise<boolean> {
+    if (username !== null) {
+      const emailIndex = new Uint8Array()
+      if (!(await claimUsername(tx, { username, holderId: user.id, emailIndex, seconds: 1 }))) {
+        return false
+      }
+      await tx.username.update({ where: { username }, data: { expiresAt: null } })
+    }
+    await tx.user.update({ where: { id: user.id }, data: { username } })
+    await tx.username.deleteMany({
+      where: { holderId: user.id, expiresAt: null, ...(username !== null && { NOT: { username } }) }
+    })
+    return true
+  }
+
+  function phoneColumns(id: string, phoneNumber: string | null | undefined) {
+    if (phoneNumber === undefined) return {}
+    if (phoneNumber === null) return { phoneIndex: null, phoneSealed: null }
+    const phoneSealed = sealer.seal(phoneNumber, userPlace(id, 'phone_sealed'))
+    return { phoneIndex: sealer.phoneIndex(phoneNumber), phoneSealed }
+  }
+
+  /**
+   * Erases a person: everything sealed goes, the audit trail keeps the bare id. While an e-mail change
+   * may still be undone, it might be a thief who asks: not then.
+   */
+  async function erase(
+    user: User,
+    origin: RequestOrigin,
+    by: string
+  ): Promise<{ kind: 'erased'; revokedAt: Date } | { kind: 'not_yet' }> {
+    return postgres.transaction(async (tx) => {
+      const revokedAt = clock.now()
+      const undoable = await tx.reservedEmail.count({
+        where: { userId: user.id, expiresAt: { gt: revokedAt } }
+      })
+      if (undoable > 0) return { kind: 'not_yet' }
+      await endSessions(tx, { userId: user.id }, 'account_erased', origin)
+      await tx.revocation.create({
+        data: { id: crypto.randomUUID(), kind: 'user', subject: user.id, revokedAt }
+      })
+      await tx.username.deleteMany({ where: { holderId: user.id } })
+      await tx.user.delete({ where: { id: user.id } })
+      await record(tx, { type: 'account.erased', origin, userId: user.id, details: { by } })
+      const { email: to, locale } = user
+      await enqueueMail(
+        tx,
+        { template: 'account-erased', to, locale, data: { issuer } },
+        NOTICE_SECONDS
+      )
+      return { kind: 'erased', revokedAt }
+    })
+  }
+
+  /** What is held about a person beside their profile. */
+  async function findTraces(userId: string) {
+    return postgres.read(async (db) => ({
+      devices: await db.knownDevice.findMany({
+        where: { userId },
+        select: { createdAt: true, expiresAt: true }
+      }),
+      formerAddresses: (await db.reservedEmail.findMany({ where: { userId } })).map((row) => ({
+        email: sealer.open(row.emailSealed, reservedPlace(row.emailIndex)),
+        until: row.expiresAt
+      })),
+      sessions: (await db.session.findMany({ where: { userId } })).map((row) => ({
+        id: row.id,
+        clientId: row.clientId,
+        device: row.device,
+        address:
+          row.addressSealed &&
+          sealer.open(row.addressSealed, {
+            table: 'session',
+            column: 'address_sealed',
+            row: row.id
+          }),
+        createdAt: row.createdAt,
+        lastUsedAt: row.lastUsedAt,
+        revokedAt: row.revokedAt,
+        revokeReason: row.revokeReason
+      }))
+    }))
+  }
+
+  return { update, erase, findTraces }
+}
+
+/** Where an address that was changed away from stands sealed. */
+export const reservedPlace = (emailIndex: Uint8Array) => ({
+  table: 'reserved_email',
+  column: 'email_sealed',
+  row: Buffer.from(emailIndex).toString('hex')
+})

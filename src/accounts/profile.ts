@@ -1,0 +1,62 @@
+import type { AuditTrail } from '../audit/trail.ts'
+import type { RequestOrigin } from '../audit/events.ts'
+import { ProblemError } from '../errors.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import type { ProveOwnPassword } from './credentials.ts'
+import type { ProfileChange, ProfileStore } from './profile-store.ts'
+import { toWireUser, type User } from './user.ts'
+import type { UserStore } from './user-store.ts'
+
+/** How many events an export holds; older ones are asked for page by page. */
+const EXPORTED_EVENTS = 10_000
+
+export type Profiles = ReturnType<typeof createProfiles>
+
+export type ProfilesDeps = {
+  store: ProfileStore
+  users: UserStore
+  findEvents: AuditTrail['find']
+  proveOwnPassword: ProveOwnPassword
+  revocationFeed: RevocationFeed
+}
+
+/** What a person does with their own data: look, change, take it along, have it erased. */
+export function createProfiles(deps: ProfilesDeps) {
+  const { store, users, findEvents, proveOwnPassword, revocationFeed } = deps
+
+  /** @throws {ProblemError} `username_taken` */
+  async function change(user: User, wanted: ProfileChange, origin: RequestOrigin): Promise<User> {
+    const outcome = await store.update(user, wanted, origin)
+    if (outcome === 'username_taken') {
+      throw new ProblemError('username_taken', 'This username is taken. Choose another one.')
+    }
+    return (await users.findById(user.id)) ?? user
+  }
+
+  /** Everything that is held about a person, in the spelling of the wire. */
+  async function exportData(user: User) {
+    const traces = await store.findTraces(user.id)
+    const events = await findEvents({ userId: user.id, limit: EXPORTED_EVENTS })
+    return { user: toWireUser(user), ...traces, events }
+  }
+
+  /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */
+  async function erase(user: User, password: string, origin: RequestOrigin): Promise<void> {
+    await proveOwnPassword(user, password, origin)
+    await eraseProven(user, origin)
+  }
+
+  /** Erases without asking for the password: the caller knows that it may. */
+  async function eraseProven(user: User, origin: RequestOrigin, by = user.id): Promise<void> {
+    const outcome = await store.erase(user, origin, by)
+    if (outcome.kind === 'not_yet') {
+      throw new ProblemError(
+        'erasure_not_yet',
+        'The address was changed lately and that can still be undone. Try again after 72 hours.'
+      )
+    }
+    revocationFeed.announce([{ kind: 'user', subject: user.id, revokedAt: outcome.revokedAt }])
+  }
+
+  return { change, exportData, erase, eraseProven }
+}

@@ -1,0 +1,133 @@
+import type { Abuse } from '../abuse/room.ts'
+import type { Audit } from '../audit/record.ts'
+import { createAuditTrail } from '../audit/trail.ts'
+import { startLoop } from '../platform/loop.ts'
+import type { Config } from '../config.ts'
+import type { MailRoom } from '../mail/room.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import type { EndSessions } from '../sessions/end-sessions.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import { createEmailChangeStore } from './email-change-store.ts'
+import { createEmailChanges } from './email-change.ts'
+import { createProfileStore } from './profile-store.ts'
+import { createProfiles } from './profile.ts'
+import { createRoleStore } from './role-store.ts'
+import { openRoles } from './roles.ts'
+import { createCredentials } from './credentials.ts'
+import { createMailRequestStore } from './mail-request-store.ts'
+import { createMailRequests } from './mail-requests.ts'
+import { createMailTokenStore } from './mail-token-store.ts'
+import { createPasswordHasher } from './password-hasher.ts'
+import { createPasswordPolicy } from './password-policy.ts'
+import { createPasswordStore } from './password-store.ts'
+import { estimateStrength } from './password-strength.ts'
+import { createPasswords } from './passwords.ts'
+import { createRegistrationStore } from './registration-store.ts'
+import { createRegistrations } from './registration.ts'
+import { createUserStore } from './user-store.ts'
+
+const ROLES_RELOAD_MS = 5_000
+
+export type AccountsDeps = {
+  platform: Platform
+  config: Config
+  record: Audit
+  mail: MailRoom
+  abuse: Abuse
+  endSessions: EndSessions
+  revocationFeed: RevocationFeed
+  onFault: (error: unknown) => void
+}
+
+export type Accounts = Awaited<ReturnType<typeof openAccounts>>
+
+/** Everything that a person does with an account, apart from logging in. */
+export async function openAccounts(deps: AccountsDeps) {
+  const { platform, config, record, mail, abuse, endSessions, revocationFeed, onFault } = deps
+  const { postgres, sealer, clock, dataKeys } = platform
+  const { issuer } = config
+  const hasher = await createPasswordHasher({
+    memoryKib: config.argon2MemoryKib,
+    passes: config.argon2Passes,
+    concurrency: config.argon2Concurrency,
+    queueLength: config.argon2QueueLength
+  })
+  const requireStrongPassword = createPasswordPolicy({
+    minLength: config.passwordMinLength,
+    estimateStrength
+  })
+  const { takeMailSlot, enqueueMail } = mail
+  const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })
+  const writing = { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, record, issuer }
+  const registrationStore = createRegistrationStore(writing)
+  const passwordStore = createPasswordStore({ ...writing, endSessions })
+  const users = createUserStore({ postgres, sealer })
+  const emailChangeStore = createEmailChangeStore({ ...writing, endSessions })
+  const profileStore = createProfileStore({ ...writing, endSessions })
+  const roles = await openRoles(createRoleStore(postgres))
+
+  const credentials = createCredentials({
+    store: users,
+    hasher,
+    guess: abuse.lanes.guess,
+    countFlood: abuse.countFlood,
+    tellLocked: passwordStore.tellLocked
+  })
+  const createUserAtOnce = !config.emailVerificationRequired
+  const registrations = createRegistrations({
+    store: registrationStore,
+    hasher,
+    requireStrongPassword,
+    limitCodeGuesses: abuse.limitCodeGuesses('verify-email'),
+    confirmEmailChange: emailChangeStore.confirm,
+    rules: {
+      createUserAtOnce,
+      refuseTakenEmail: createUserAtOnce || config.registrationRevealsEmail
+    }
+  })
+  const passwords = createPasswords({
+    store: passwordStore,
+    hasher,
+    requireStrongPassword,
+    limitCodeGuesses: abuse.limitCodeGuesses('reset-password'),
+    proveOwnPassword: credentials.proveOwnPassword,
+    forgive: abuse.lanes.forgive,
+    revocationFeed
+  })
+  const { proveOwnPassword } = credentials
+  const emailChanges = createEmailChanges({
+    store: emailChangeStore,
+    proveOwnPassword,
+    revocationFeed
+  })
+  const { find: findEvents } = createAuditTrail({ postgres, sealer })
+  const profiles = createProfiles({
+    store: profileStore,
+    users,
+    findEvents,
+    proveOwnPassword,
+    revocationFeed
+  })
+  const mailRequests = createMailRequests({
+    store: createMailRequestStore({ postgres, outbox: mail.outbox }),
+    renewVerification: registrationStore.renew,
+    renewReset: passwordStore.mailReset
+  })
+  const rolesLoop = startLoop({ intervalMs: ROLES_RELOAD_MS, work: roles.reload, onFault })
+  const requests = mail.startWorker('mail_request', mailRequests.fulfil)
+
+  return {
+    registrations,
+    passwords,
+    profiles,
+    emailChanges,
+    roles,
+    mailRequests,
+    checkPassword: credentials.checkPassword,
+    findUser: users.findById,
+    findUserByEmail: users.findUserByEmail,
+    stop: async () => {
+      await Promise.all([requests.stop(), rolesLoop.stop()])
+    }
+  }
+}

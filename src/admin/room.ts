@@ -1,0 +1,36 @@
+import type { Abuse } from '../abuse/room.ts'
+import type { Accounts } from '../accounts/room.ts'
+import type { Audit } from '../audit/record.ts'
+import { createAuditTrail } from '../audit/trail.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import type { EndSessions } from '../sessions/end-sessions.ts'
+import type { Sessions } from '../sessions/room.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import { createUserAdminStore } from './user-admin-store.ts'
+import { createUserAdmin } from './user-admin.ts'
+
+export type AdminDeps = {
+  platform: Platform
+  record: Audit
+  abuse: Abuse
+  endSessions: EndSessions
+  revocationFeed: RevocationFeed
+  accounts: Accounts
+  sessions: Sessions
+}
+
+/** What an administrator sees and does. */
+export function openAdmin(deps: AdminDeps) {
+  const { platform, record, abuse, endSessions, revocationFeed, accounts, sessions } = deps
+  const { postgres, clock, sealer } = platform
+  const { find: findEvents } = createAuditTrail({ postgres, sealer })
+  const userAdmin = createUserAdmin({
+    store: createUserAdminStore({ postgres, clock, endSessions, record }),
+    accounts,
+    sessions,
+    findEvents,
+    forgive: abuse.lanes.forgive,
+    revocationFeed
+  })
+  return { userAdmin, findEvents }
+}

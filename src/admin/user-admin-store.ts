@@ -1,0 +1,74 @@
+import type { AuditEventType, RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
+import type { EndReason } from '../sessions/session.ts'
+
+/** Which people are asked for; `before` is the id of the last one seen. */
+export type UserFilter = {
+  usernamePrefix?: string
+  status?: 'active' | 'disabled'
+  role?: string
+  before?: string
+  limit: number
+}
+
+/** Who does it, to whom. */
+export type AdminAct = { adminId: string; userId: string; origin: RequestOrigin }
+
+/** What changes of a person, what it is called in the trail, and whether their sessions end with it. */
+export type UserChange = {
+  event: AuditEventType
+  set: { status?: 'active' | 'disabled'; mustReset?: true; roles?: string[] }
+  endsSessions?: EndReason
+}
+
+export type UserAdminStore = ReturnType<typeof createUserAdminStore>
+
+export type UserAdminStoreDeps = {
+  postgres: Postgres
+  clock: Clock
+  endSessions: EndSessions
+  record: Audit
+}
+
+export function createUserAdminStore({ postgres, clock, endSessions, record }: UserAdminStoreDeps) {
+  /** Ids of people, the newest first. */
+  async function findIds(filter: UserFilter): Promise<string[]> {
+    const { usernamePrefix, status, role, before, limit } = filter
+    const rows = await postgres.read((db) =>
+      db.user.findMany({
+        where: {
+          ...(usernamePrefix !== undefined && { username: { startsWith: usernamePrefix } }),
+          ...(status !== undefined && { status }),
+          ...(role !== undefined && { roles: { has: role } }),
+          ...(before !== undefined && { id: { lt: before } })
+        },
+        orderBy: { id: 'desc' },
+        take: limit,
+        select: { id: true }
+      })
+    )
+    return rows.map(({ id }) => id)
+  }
+
+  /** Changes a person and writes it down. @returns null when there is no such person */
+  async function apply(
+    { adminId, userId, origin }: AdminAct,
+    { event, set, endsSessions }: UserChange
+  ): Promise<{ ended: EndedSession[] } | null> {
+    return postgres.transaction(async (tx) => {
+      const data = { ...set, updatedAt: clock.now() }
+      const { count } = await tx.user.updateMany({ where: { id: userId }, data })
+      if (count === 0) return null
+      const ended =
+        endsSessions === undefined ? [] : await endSessions(tx, { userId }, endsSessions, origin)
+      const details = { by: adminId, ...(set.roles && { roles: set.roles.join(' ') }) }
+      await record(tx, { type: event, origin, userId, details })
+      return { ended }
+    })
+  }
+
+  return { findIds, apply }
+}

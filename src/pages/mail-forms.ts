@@ -1,0 +1,112 @@
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
+import { Type, type Static, type TObject } from 'typebox'
+import type { Accounts } from '../accounts/room.ts'
+import {
+  ForgotPasswordBody,
+  ResetPasswordBody,
+  UndoEmailChangeBody,
+  VerifyEmailBody,
+  verificationInput
+} from '../accounts/schemas.ts'
+import { ProblemError } from '../errors.ts'
+import type { LimitGroup } from '../http/rate-limits.ts'
+import { originOf } from '../http/request-origin.ts'
+import { refuse } from './refuse.ts'
+import { renderPage } from './render.ts'
+
+const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })) })
+
+/** A form and what it does. Its name is that of its path and of its template. */
+type Form<Body extends TObject> = {
+  name: string
+  limit?: LimitGroup
+  body: Body
+  act: (body: Static<Body>, request: FastifyRequest) => Promise<void>
+  done: { title: string; message: string }
+}
+
+export type MailFormsOptions = Pick<
+  Accounts,
+  'registrations' | 'passwords' | 'emailChanges' | 'mailRequests'
+>
+
+/** Where the links of mails lead. Looking spends nothing (mail scanners look); the button does. */
+export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
+  app,
+  { registrations, passwords, emailChanges, mailRequests },
+  done
+) => {
+  function addForm<Body extends TObject>({
+    name,
+    limit,
+    body,
+    act,
+    done: thanks
+  }: Form<Body>): void {
+    const config = { access: 'public' as const, ...(limit !== undefined && { limit }) }
+    app.get(
+      `/${name}`,
+      { config: { access: 'public' }, schema: { hide: true, querystring: Query } },
+      (request, reply) => {
+        const { token } = request.query as Static<typeof Query>
+        return reply.type('text/html').send(renderPage(name, { token }))
+      }
+    )
+    app.post(`/${name}`, { config, schema: { hide: true, body } }, async (request, reply) => {
+      try {
+        await act(request.body as Static<Body>, request)
+      } catch (error) {
+        if (!(error instanceof ProblemError) || error.status >= 500) throw error
+        return refuse(reply, error).send(renderPage(name, retryOf(error, request.body)))
+      }
+      return reply.type('text/html').send(renderPage('message', thanks))
+    })
+  }
+
+  addForm({
+    name: 'verify-email',
+    body: VerifyEmailBody,
+    act: (body, request) => registrations.verify(verificationInput(body), originOf(request)),
+    done: { title: 'Thank you', message: 'Your address is verified. You can log in now.' }
+  })
+  addForm({
+    name: 'forgot-password',
+    limit: 'reset',
+    body: ForgotPasswordBody,
+    act: ({ email }, request) => mailRequests.ask('password reset', email, originOf(request)),
+    done: {
+      title: 'Look into your mail',
+      message: 'If this address has an account, a mail is on its way.'
+    }
+  })
+  addForm({
+    name: 'reset-password',
+    limit: 'reset',
+    body: ResetPasswordBody,
+    act: (body, request) =>
+      passwords.reset(verificationInput(body), body.new_password, originOf(request)),
+    done: {
+      title: 'Done',
+      message: 'The password is set, and every session has ended. You can log in with it now.'
+    }
+  })
+  addForm({
+    name: 'undo-email-change',
+    limit: 'reset',
+    body: UndoEmailChangeBody,
+    act: ({ token }, request) => emailChanges.undo(token, originOf(request)),
+    done: {
+      title: 'Done',
+      message: 'This address is yours again. Set a new password by "forgot password".'
+    }
+  })
+  done()
+}
+
+/** The form once more, with what was wrong; a token that may still hold stays in it. */
+function retryOf({ detail, errors, code }: ProblemError, body: unknown): Record<string, unknown> {
+  const reasons = errors?.map((error) => error.detail).join('; ')
+  const { token } = body as { token?: string }
+  const problem = reasons === undefined ? detail : `${detail} It ${reasons}.`
+  return { problem, token: code === 'invalid_token' ? undefined : token }
+}

@@ -1,0 +1,40 @@
+import { timingSafeEqual } from 'node:crypto'
+import { hmacSha256, isCanonicalBase64Url, randomToken, sha256 } from '../lib/secrets.ts'
+import type { DataKeys } from '../platform/keys/data-keys.ts'
+import type { KnownDeviceStore } from './known-device-store.ts'
+
+export const DEVICE_SECONDS = 90 * 86_400
+
+export type KnownDevices = ReturnType<typeof createKnownDevices>
+
+export type KnownDevicesDeps = { store: KnownDeviceStore; dataKeys: DataKeys }
+
+/**
+ * Browsers that have logged in before. Their cookie is a nonce and its MAC with the person's id; it opens
+ * nothing, but guesses from such a browser have a count of their own, so that nobody can lock its owner out.
+ */
+export function createKnownDevices({ store, dataKeys }: KnownDevicesDeps) {
+  const mac = (key: Buffer, nonce: string, userId: string) => hmacSha256(key, `${userId}\0${nonce}`)
+
+  /** @returns what to call the lane of this browser, or null when it is not known for this person */
+  async function recognize(cookie: string | null, userId: string): Promise<string | null> {
+    const [nonce = '', tag = '', ...rest] = cookie?.split('.') ?? []
+    if (rest.length > 0 || !isCanonicalBase64Url(nonce) || !isCanonicalBase64Url(tag)) return null
+    const shown = Buffer.from(tag, 'base64url')
+    const isOurs = dataKeys.ofPurpose('device').some(({ key }) => {
+      const expected = mac(key, nonce, userId)
+      return shown.length === expected.length && timingSafeEqual(shown, expected)
+    })
+    const nonceHash = sha256(nonce)
+    return isOurs && (await store.isKnown(userId, nonceHash)) ? nonceHash.toString('hex') : null
+  }
+
+  /** Gives a browser its cookie. The oldest of a person's browsers make room. */
+  async function remember(userId: string): Promise<string> {
+    const nonce = randomToken()
+    await store.add(userId, sha256(nonce), DEVICE_SECONDS)
+    return `${nonce}.${mac(dataKeys.newest('device'), nonce, userId).toString('base64url')}`
+  }
+
+  return { recognize, remember }
+}

@@ -1,0 +1,92 @@
+import type { Accounts } from '../accounts/room.ts'
+import type { Audit } from '../audit/record.ts'
+import type { Config } from '../config.ts'
+import type { MailRoom } from '../mail/room.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import type { Tokens } from '../tokens/room.ts'
+import type { EndSessions } from './end-sessions.ts'
+import { createKnownDeviceStore } from './known-device-store.ts'
+import { createKnownDevices } from './known-devices.ts'
+import { createLogin } from './login.ts'
+import { createLogout } from './logout.ts'
+import { createOwnSessions } from './own-sessions.ts'
+import { createPrincipalFinder } from './principal.ts'
+import { createRefresh } from './refresh.ts'
+import { createRotationStore } from './rotation-store.ts'
+import { createSessionStore } from './session-store.ts'
+import { createTokenPairs } from './token-pair.ts'
+
+export type SessionsDeps = {
+  platform: Platform
+  config: Config
+  record: Audit
+  mail: MailRoom
+  tokens: Tokens
+  accounts: Accounts
+  endSessions: EndSessions
+}
+
+export type Sessions = ReturnType<typeof openSessions>
+
+/** Logging in, staying in, logging out. */
+export function openSessions(deps: SessionsDeps) {
+  const { platform, config, record, mail, tokens, accounts, endSessions } = deps
+  const { postgres, sealer, clock, dataKeys } = platform
+  const { issuer, refreshIdleSeconds: idleSeconds } = config
+  const { accessTokens, checkToken, revocationFeed } = tokens
+  const issuePair = createTokenPairs({
+    accessTokens,
+    dataKeys,
+    sealer,
+    clock,
+    scopesOf: accounts.roles.scopesOf,
+    personalClaims: config.accessTokenClaims
+  })
+  const store = createSessionStore({
+    postgres,
+    sealer,
+    clock,
+    record,
+    endSessions,
+    takeMailSlot: mail.takeMailSlot,
+    enqueueMail: mail.enqueueMail,
+    issuer,
+    idleSeconds,
+    absoluteSeconds: config.refreshAbsoluteSeconds
+  })
+  const rotations = createRotationStore({
+    postgres,
+    sealer,
+    record,
+    enqueueMail: mail.enqueueMail,
+    issuer,
+    graceSeconds: config.refreshGraceSeconds,
+    idleSeconds
+  })
+  const ownSessions = createOwnSessions({ store, revocationFeed })
+  return {
+    login: createLogin({
+      checkPassword: accounts.checkPassword,
+      store,
+      issuePair,
+      devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
+      unverified: unverifiedMay(config)
+    }),
+    refresh: createRefresh({ store: rotations, dataKeys, issuePair, revocationFeed }),
+    logout: createLogout({ store, dataKeys, revocationFeed }),
+    ownSessions,
+    listOf: ownSessions.listOf,
+    findPrincipal: createPrincipalFinder({
+      checkToken,
+      store,
+      findUser: accounts.findUser,
+      scopesOf: accounts.roles.scopesOf,
+      issuer
+    })
+  }
+}
+
+function unverifiedMay(config: Config): 'allowed' | 'told' | 'refused' {
+  if (!config.emailVerificationRequired) return 'allowed'
+  return config.registrationRevealsEmail ? 'told' : 'refused'
+}

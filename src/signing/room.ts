@@ -1,0 +1,20 @@
+import { startLoop } from '../platform/loop.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import { openKeyRing } from './key-ring.ts'
+import { createSigningKeyStore } from './store.ts'
+
+const RELOAD_MS = 500
+
+/** The key ring, kept in step with Postgres; the clock is read on the same beat. */
+export async function openSigning(platform: Platform, onFault: (error: unknown) => void) {
+  const { postgres, sealer, clock } = platform
+  const keyRing = await openKeyRing({ store: createSigningKeyStore(postgres), sealer, clock })
+  const loop = startLoop({
+    intervalMs: RELOAD_MS,
+    onFault,
+    work: async () => {
+      await Promise.all([clock.sync(), keyRing.reload()])
+    }
+  })
+  return { keyRing, stop: loop.stop }
+}

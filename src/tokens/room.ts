@@ -1,0 +1,30 @@
+import type { Config } from '../config.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import type { KeyRing } from '../signing/key-ring.ts'
+import { createAccessTokens } from './access-token.ts'
+import { startRevocationFeed } from './revocation-feed.ts'
+import { createRevocationStore } from './revocation-store.ts'
+import { createTokenCheck } from './token-check.ts'
+
+/** Access tokens: made, checked, and refused once they are revoked. */
+export async function openTokens(
+  platform: Platform,
+  keyRing: KeyRing,
+  config: Config,
+  onFault: (error: unknown) => void
+) {
+  const { postgres, ephemeral, clock } = platform
+  const store = createRevocationStore(postgres)
+  const revocationFeed = await startRevocationFeed({ store, ephemeral, clock, onFault })
+  const accessTokens = createAccessTokens({
+    keyRing,
+    clock,
+    issuer: config.issuer,
+    audience: config.accessTokenAudience,
+    ttlSeconds: config.accessTokenTtlSeconds
+  })
+  const checkToken = createTokenCheck(accessTokens, revocationFeed)
+  return { accessTokens, checkToken, revocationFeed, stop: revocationFeed.stop }
+}
+
+export type Tokens = Awaited<ReturnType<typeof openTokens>>

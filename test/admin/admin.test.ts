@@ -1,0 +1,233 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import t from 'tap'
+import { startApp } from '../support/app.ts'
+import {
+  claimsOf,
+  freshEmail,
+  givenSession,
+  givenUser,
+  holdLocks,
+  PASSWORD,
+  refresh
+} from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
+
+const app = await startApp(t)
+
+/** `npm run users -- …` on the app's own database. */
+function users(input: string, ...args: string[]) {
+  const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
+  return spawnSync(process.execPath, ['scripts/users.ts', ...args], {
+    cwd: join(import.meta.dirname, '..', '..'),
+    env: { DATABASE_URL, KEY_ENCRYPTION_KEY },
+    encoding: 'utf8',
+    input
+  })
+}
+
+const adminEmail = freshEmail()
+const created = users(`${PASSWORD}\n`, 'create', adminEmail, '--admin', '--password-stdin')
+if (created.status !== 0) throw new Error(created.stderr)
+const admin = await givenSession(app, { id: '', email: adminEmail, password: PASSWORD })
+
+async function call(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  url: string,
+  token = admin.accessToken,
+  body?: object
+) {
+  const headers = { authorization: `Bearer ${token}` }
+  return app.app.inject({ method, url, headers, ...(body !== undefined && { body }) })
+}
+
+void t.test('the first administrator, made at the command line: has scope and role', async (t) => {
+  t.match(claimsOf(admin.accessToken), { roles: ['admin', 'user'], scope: 'account admin' })
+  t.match(users('', 'create', adminEmail).stderr, 'has an account already')
+  t.equal((await givenSession(app)).user.email.length > 0, true)
+  const second = await givenSession(app)
+  t.match(
+    claimsOf(second.accessToken),
+    { roles: ['user'], scope: 'account' },
+    'nobody is one by being early'
+  )
+})
+
+void t.test(
+  'an ordinary person, at every door of the administrator: 403, and nothing happens',
+  async (t) => {
+    const { user, accessToken } = await givenSession(app)
+    const victim = await givenUser(app)
+    const document = (await app.get('/openapi.json')).json()
+    const doors = Object.entries<Record<string, unknown>>(document.paths)
+      .filter(([path]) => path.startsWith('/admin'))
+      .flatMap(([path, operations]) => Object.keys(operations).map((method) => ({ path, method })))
+    t.ok(doors.length >= 9)
+    for (const { path, method } of doors) {
+      for (const id of [user.id, victim.id]) {
+        const url = path.replace('{id}', id)
+        const verb = method.toUpperCase() as 'GET' | 'POST'
+        t.equal(
+          (await call(verb, url, accessToken, verb === 'GET' ? undefined : {})).statusCode,
+          403,
+          `${verb} ${path}`
+        )
+        t.equal((await app.app.inject({ method: verb, url })).statusCode, 401)
+      }
+    }
+    const [row] = await app.sql('SELECT status, roles FROM users WHERE id = $1', [victim.id])
+    t.strictSame(row, { status: 'active', roles: ['user'] })
+  }
+)
+
+void t.test(
+  'people, listed: by page, and found by e-mail, username, status and role',
+  async (t) => {
+    const person = await givenUser(app, { username: 'findable-person' })
+    for (let i = 0; i < 4; i += 1) await givenUser(app)
+    const seen: string[] = []
+    let cursor = ''
+    do {
+      const page = (await call('GET', `/admin/users?limit=3${cursor}`)).json()
+      seen.push(...page.users.map((user: { id: string }) => user.id))
+      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor as string}`
+    } while (cursor !== '')
+    const [total] = await app.sql('SELECT count(*)::int AS n FROM users')
+    t.equal(new Set(seen).size, total!['n'])
+    t.equal(seen.length, total!['n'])
+    const found = async (query: string) =>
+      (await call('GET', `/admin/users?${query}`))
+        .json()
+        .users.map((user: { id: string }) => user.id)
+    t.strictSame(await found(`email=${encodeURIComponent(person.email.toUpperCase())}`), [
+      person.id
+    ])
+    t.strictSame(await found('username=findable'), [person.id])
+    t.strictSame(await found('role=admin'), [claimsOf(admin.accessToken)['sub']])
+    t.strictSame(await found('status=disabled'), [])
+  }
+)
+
+void t.test(
+  'a person, disabled and enabled: tokens dead within a second, then a login works again',
+  async (t) => {
+    const { user, accessToken, refreshToken } = await givenSession(app)
+    t.equal((await call('POST', `/admin/users/${user.id}/disable`)).statusCode, 200)
+    t.equal((await app.get('/verify-token', accessToken)).statusCode, 401)
+    t.equal((await refresh(app, refreshToken)).statusCode, 401)
+    const login = async () => app.post('/auth/login', { email: user.email, password: PASSWORD })
+    t.equal((await login()).json().code, 'account_disabled')
+    t.equal((await call('POST', `/admin/users/${user.id}/enable`)).statusCode, 200)
+    t.equal((await login()).statusCode, 200)
+  }
+)
+
+void t.test('a person, locked out by wrong guesses and unlocked: gets in', async (t) => {
+  const { id, email } = await givenUser(app)
+  const login = async (password: string) => app.post('/auth/login', { email, password })
+  for (let i = 0; i < 7; i += 1) await login('a-wrong-password')
+  await holdLocks(app)
+  t.equal((await login(PASSWORD)).statusCode, 401)
+  await call('POST', `/admin/users/${id}/unlock`)
+  t.equal((await login(PASSWORD)).statusCode, 200)
+})
+
+void t.test(
+  'a forced reset: sessions end, the password opens nothing until it is reset',
+  async (t) => {
+    const { user, refreshToken } = await givenSession(app)
+    await call('POST', `/admin/users/${user.id}/force-password-reset`)
+    t.equal((await refresh(app, refreshToken)).statusCode, 401)
+    const login = await app.post('/auth/login', { email: user.email, password: PASSWORD })
+    t.equal(login.json().code, 'password_reset_required')
+    const wrong = await app.post('/auth/login', { email: user.email, password: 'a-wrong-password' })
+    t.equal(wrong.json().code, 'invalid_credentials', 'told only after the right password')
+  }
+)
+
+void t.test('new roles: show in the next token; unknown ones are refused', async (t) => {
+  const { user, refreshToken } = await givenSession(app)
+  t.equal(
+    (
+      await call('PUT', `/admin/users/${user.id}/roles`, admin.accessToken, {
+        roles: ['nobody-knows']
+      })
+    ).statusCode,
+    422
+  )
+  await call('PUT', `/admin/users/${user.id}/roles`, admin.accessToken, {
+    roles: ['user', 'admin']
+  })
+  const next = (await refresh(app, refreshToken)).json().access_token as string
+  t.match(claimsOf(next), { roles: ['admin', 'user'], scope: 'account admin' })
+  t.equal((await call('GET', '/admin/users', next)).statusCode, 200)
+  await call('PUT', `/admin/users/${user.id}/roles`, admin.accessToken, { roles: ['user'] })
+  t.equal(
+    (await call('GET', '/admin/users', next)).statusCode,
+    403,
+    'rights are read from Postgres'
+  )
+})
+
+void t.test('an administrator, against themselves: refused', async (t) => {
+  const me = claimsOf(admin.accessToken)['sub'] as string
+  t.equal((await call('POST', `/admin/users/${me}/disable`)).json().code, 'not_yourself')
+  t.equal((await call('DELETE', `/admin/users/${me}`)).json().code, 'not_yourself')
+  t.equal(
+    (await call('PUT', `/admin/users/${me}/roles`, admin.accessToken, { roles: ['user'] }))
+      .statusCode,
+    409
+  )
+})
+
+void t.test('one person, looked at and erased: sessions and events, then nothing', async (t) => {
+  const { user, sessionId } = await givenSession(app)
+  const shown = (await call('GET', `/admin/users/${user.id}`)).json()
+  t.equal(shown.user.email, user.email)
+  t.strictSame(
+    shown.sessions.map((session: { id: string }) => session.id),
+    [sessionId]
+  )
+  t.ok(shown.events.some((event: { type: string }) => event.type === 'login.succeeded'))
+  t.equal((await call('DELETE', `/admin/users/${user.id}`)).statusCode, 200)
+  t.equal((await call('GET', `/admin/users/${user.id}`)).statusCode, 404)
+})
+
+void t.test('the audit trail: filtered, by page, and as CSV', async (t) => {
+  const { user } = await givenSession(app)
+  const { events } = (await call('GET', `/admin/audit-logs?user_id=${user.id}`)).json()
+  t.strictSame(
+    events.map((event: { type: string }) => event.type),
+    ['login.succeeded', 'account.verified', 'account.registered']
+  )
+  t.equal(events[0].address, '127.0.0.1')
+  const page = (await call('GET', '/admin/audit-logs?limit=2&type=login.succeeded')).json()
+  t.equal(page.events.length, 2)
+  const rest = (
+    await call(
+      'GET',
+      `/admin/audit-logs?limit=2&type=login.succeeded&cursor=${page.next_cursor as string}`
+    )
+  ).json()
+  t.ok(rest.events[0].id < page.events[1].id)
+  const csv = await call('GET', `/admin/audit-logs?format=csv&user_id=${user.id}`)
+  t.match(csv.headers['content-type'], 'text/csv')
+  t.equal(csv.body.trim().split('\r\n').length, 4)
+})
+
+void t.test(
+  'roles and disabling, at the command line: take effect in a running server',
+  async (t) => {
+    const { user, accessToken, refreshToken } = await givenSession(app)
+    t.match(users('', 'role', user.email, 'nonsense').stderr, 'There is no role nonsense')
+    t.equal(users('', 'role', user.email, 'admin', 'user').status, 0)
+    const next = (await refresh(app, refreshToken)).json().access_token as string
+    t.match(claimsOf(next), { roles: ['admin', 'user'] })
+    t.equal(users('', 'disable', user.email).status, 0)
+    await eventually(
+      'the token is refused',
+      async () => (await app.get('/verify-token', accessToken)).statusCode === 401,
+      2_000
+    )
+  }
+)
