@@ -4,7 +4,8 @@ import type { EmailAddress } from '../lib/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import { userPlace } from './user-store.ts'
+import { isSomebodys } from './taken-address-store.ts'
+import { userPlace } from './user.ts'
 
 /** A person whom an operator makes: nobody has to prove the address. */
 export type OperatorUser = {
@@ -31,9 +32,7 @@ export function createUserByOperator({ postgres, sealer, clock, record }: Create
     const id = uuidv7({ msecs: now.getTime() })
     const emailIndex = sealer.emailIndex(email.canonical)
     return postgres.transaction(async (tx) => {
-      const kept = { emailIndex, expiresAt: { gt: now } }
-      const owners = await tx.user.count({ where: { emailIndex } })
-      if (owners + (await tx.reservedEmail.count({ where: kept })) > 0) return 'email_taken'
+      if (await isSomebodys(tx, { emailIndex, now })) return 'email_taken'
       if (username !== null) {
         if ((await tx.username.count({ where: { username } })) > 0) return 'username_taken'
         await tx.username.create({ data: { username, holderId: id } })

@@ -9,8 +9,8 @@ import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
 import { reservedPlace } from './profile-store.ts'
-import { userPlace } from './user-store.ts'
-import type { User } from './user.ts'
+import { isSomebodys } from './taken-address-store.ts'
+import { userPlace, type User } from './user.ts'
 
 const CONFIRM_SECONDS = 24 * 3_600
 const UNDO_SECONDS = 72 * 3_600
@@ -54,7 +54,11 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       if ((await tx.user.count({ where: proven })) === 0) return 'password_changed'
       if (await isUndoable(tx, user.id)) return 'not_yet'
       await record(tx, { type: 'email.change_requested', origin, userId: user.id })
-      const isTaken = await isSomebodys(tx, sealer.emailIndex(next.canonical), user.id)
+      const isTaken = await isSomebodys(tx, {
+        emailIndex: sealer.emailIndex(next.canonical),
+        now: clock.now(),
+        exceptId: user.id
+      })
       if (!(await takeMailSlot(tx, 'email-change', next.canonical))) return 'written'
       const { token, code } = await mailTokens.replace(tx, {
         purpose: 'change_email',
@@ -87,7 +91,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       if (spent === null || spent.userId === null) return false
       const { emailIndex, userId } = spent
       const address = mailTokens.openDestination(spent)
-      if (await isSomebodys(tx, emailIndex, userId)) return false
+      if (await isSomebodys(tx, { emailIndex, now: clock.now(), exceptId: userId })) return false
       await tx.$queryRaw`SELECT id FROM users WHERE id = ${userId}::uuid FOR UPDATE`
       if (await isUndoable(tx, userId)) return false
       const old = await tx.user.findUniqueOrThrow({ where: { id: userId } })
@@ -170,18 +174,6 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
   /** One change at a time: a chain of them would let a thief bury the owner's way back. */
   async function isUndoable(tx: Transaction, userId: string): Promise<boolean> {
     const kept = { userId, expiresAt: { gt: clock.now() } }
-    return (await tx.reservedEmail.count({ where: kept })) > 0
-  }
-
-  /** Whether an address belongs to another person, or is kept for one who may still want it back. */
-  async function isSomebodys(
-    tx: Transaction,
-    emailIndex: Uint8Array<ArrayBuffer>,
-    userId: string
-  ): Promise<boolean> {
-    const others = { emailIndex, id: { not: userId } }
-    if ((await tx.user.count({ where: others })) > 0) return true
-    const kept = { emailIndex, userId: { not: userId }, expiresAt: { gt: clock.now() } }
     return (await tx.reservedEmail.count({ where: kept })) > 0
   }
 

@@ -9,7 +9,7 @@ import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
-import { userPlace } from './user-store.ts'
+import { userPlace } from './user.ts'
 
 export const RESET_SECONDS = 30 * 60
 const NOTICE_SECONDS = 24 * 3_600

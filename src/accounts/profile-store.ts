@@ -5,9 +5,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { EndSessions } from '../sessions/end-sessions.ts'
-import { userPlace } from './user-store.ts'
 import { claimUsername } from './username-store.ts'
-import type { User } from './user.ts'
+import { userPlace, type User } from './user.ts'
 
 /** What a person may change of themselves; null clears, undefined leaves. */
 export type ProfileChange = {

@@ -9,7 +9,8 @@ import type { Registration } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { MailTokenStore, NewMailToken, PresentedMailToken } from './mail-token-store.ts'
 import { claimUsername, keepUsername, passUsernames, releaseUsername } from './username-store.ts'
-import { userPlace } from './user-store.ts'
+import { isSomebodys } from './taken-address-store.ts'
+import { userPlace } from './user.ts'
 
 export const VERIFICATION_SECONDS = 24 * 3_600
 
@@ -66,7 +67,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     const emailIndex = sealer.emailIndex(form.email.canonical)
     const { username } = form
     return postgres.transaction(async (tx) => {
-      const isTaken = await isSomebodys(tx, emailIndex)
+      const isTaken = await isSomebodys(tx, { emailIndex, now: clock.now() })
       if (isTaken && refuseTakenEmail) return { kind: 'email_taken' }
       const isFree =
         username === null ||
@@ -115,7 +116,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           belongsTo,
           email: { ...email, address },
           locale,
-          isTaken: await isSomebodys(tx, emailIndex)
+          isTaken: await isSomebodys(tx, { emailIndex, now: clock.now() })
         })
       } else if (user?.emailVerifiedAt === null) {
         const { id, locale, emailSealed } = user
@@ -163,7 +164,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
     const { id, username, emailIndex } = registration
-    if (await isSomebodys(tx, emailIndex)) return false
+    if (await isSomebodys(tx, { emailIndex, now: clock.now() })) return false
     if (!(await insertUser(tx, registration, emailVerifiedAt))) return false
     if (username !== null && (await keepUsername(tx, { username, holderId: id, emailIndex }))) {
       await tx.user.update({ where: { id }, data: { username } })
@@ -171,16 +172,6 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     await passUsernames(tx, { userId: id, emailIndex })
     await tx.registration.deleteMany({ where: { emailIndex } })
     return true
-  }
-
-  /** Whether an address belongs to somebody, or is kept for somebody who may still want it back. */
-  async function isSomebodys(
-    tx: Transaction,
-    emailIndex: Uint8Array<ArrayBuffer>
-  ): Promise<boolean> {
-    const owners = await tx.user.count({ where: { emailIndex } })
-    const kept = { emailIndex, expiresAt: { gt: clock.now() } }
-    return owners + (await tx.reservedEmail.count({ where: kept })) > 0
   }
 
   /** Takes back a registration whose address became somebody's while it was made. */

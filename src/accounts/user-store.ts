@@ -1,7 +1,7 @@
 import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import type { User } from './user.ts'
+import { userPlace, type User } from './user.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
@@ -44,11 +44,6 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
   }
 
   return { findByEmail, findUserByEmail, findByUsername, findById, findCredentials, replaceHash }
-}
-
-/** Where a person's sealed column stands. */
-export function userPlace(id: string, column: 'email_sealed' | 'phone_sealed') {
-  return { table: 'users', column, row: id }
 }
 
 function openUser(row: UserRow, sealer: Sealer): User {

@@ -31,3 +31,8 @@ export function toWireUser(user: User) {
     created_at: user.createdAt.toISOString()
   }
 }
+
+/** Where a person's sealed column stands. */
+export function userPlace(id: string, column: 'email_sealed' | 'phone_sealed') {
+  return { table: 'users', column, row: id }
+}

@@ -6,6 +6,7 @@ import type { AuditTrail } from '../audit/trail.ts'
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
+import { toWireSession } from '../sessions/own-sessions.ts'
 import { toCsv, toWireEvent } from './audit-view.ts'
 import {
   AuditAnswer,
@@ -92,15 +93,7 @@ export const adminRoutes: FastifyPluginCallbackTypebox<AdminRoutesOptions> = (
       const { user, sessions, events } = await userAdmin.show(request.params.id)
       return {
         user: toWireUser(user),
-        sessions: sessions.map((session) => ({
-          id: session.id,
-          client_id: session.clientId,
-          device: session.device,
-          address: session.address,
-          created_at: session.createdAt.toISOString(),
-          last_used_at: session.lastUsedAt.toISOString(),
-          expires_at: session.expiresAt.toISOString()
-        })),
+        sessions: sessions.map(toWireSession),
         events: events.map(toWireEvent)
       }
     }

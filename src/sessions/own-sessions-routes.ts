@@ -4,6 +4,7 @@ import { MessageAnswer } from '../accounts/schemas.ts'
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { IdField, Nullable, problems, TimeField } from '../http/schemas.ts'
+import { toWireSession } from './own-sessions.ts'
 import type { Sessions } from './room.ts'
 
 const SessionsAnswer = Type.Object({
@@ -41,13 +42,7 @@ export const ownSessionRoutes: FastifyPluginCallbackTypebox<Pick<Sessions, 'ownS
       const sessions = await ownSessions.list(principalOf(request))
       return {
         sessions: sessions.map((session) => ({
-          id: session.id,
-          client_id: session.clientId,
-          device: session.device,
-          address: session.address,
-          created_at: session.createdAt.toISOString(),
-          last_used_at: session.lastUsedAt.toISOString(),
-          expires_at: session.expiresAt.toISOString(),
+          ...toWireSession(session),
           current: session.isCurrent
         }))
       }

@@ -7,6 +7,19 @@ import type { SessionEntry, SessionStore } from './session-store.ts'
 
 export type OwnSession = SessionEntry & { isCurrent: boolean }
 
+/** A session on the wire. */
+export function toWireSession(session: OwnSession) {
+  return {
+    id: session.id,
+    client_id: session.clientId,
+    device: session.device,
+    address: session.address,
+    created_at: session.createdAt.toISOString(),
+    last_used_at: session.lastUsedAt.toISOString(),
+    expires_at: session.expiresAt.toISOString()
+  }
+}
+
 export type OwnSessionsDeps = { store: SessionStore; revocationFeed: RevocationFeed }
 
 /** A person looks at their own logins, and ends those that they do not know. */

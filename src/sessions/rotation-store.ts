@@ -1,3 +1,4 @@
+import { userPlace } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { EnqueueMail } from '../mail/outbox.ts'
@@ -147,7 +148,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
        WHERE id = ${session.id}::uuid RETURNING revoked_at AS "revokedAt"`
     const details = { stored: session.generation, presented: generation }
     await record(tx, { type: 'session.reuse_detected', origin, ...owner(session), details })
-    const place = { table: 'users', column: 'email_sealed', row: session.userId }
+    const place = userPlace(session.userId, 'email_sealed')
     const to = sealer.open(session.emailSealed, place)
     const data = { issuer, device: session.device ?? 'unknown device' }
     const mail = { template: 'session-reuse', to, locale: session.locale, data } as const

@@ -1,3 +1,4 @@
+import { userPlace } from '../accounts/user.ts'
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
@@ -108,7 +109,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     tx: Transaction,
     { device, createdAt, user }: { device: string | null; createdAt: Date; user: UserRow }
   ): Promise<void> {
-    const place = { table: 'users', column: 'email_sealed', row: user.id }
+    const place = userPlace(user.id, 'email_sealed')
     const to = sealer.open(user.emailSealed, place)
     if (!(await takeMailSlot(tx, 'new-device', to))) return
     const at = `${createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`

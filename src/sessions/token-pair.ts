@@ -1,3 +1,4 @@
+import { userPlace } from '../accounts/user.ts'
 import type { Roles } from '../accounts/roles.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
@@ -66,7 +67,7 @@ export function createTokenPairs(deps: TokenPairsDeps) {
 
   function personal(session: LiveSession): NonNullable<AccessTokenSubject['personal']> {
     const { userId, emailSealed, emailVerifiedAt, name, username } = session
-    const place = { table: 'users', column: 'email_sealed', row: userId }
+    const place = userPlace(userId, 'email_sealed')
     const asks = (claim: PersonalClaim) => personalClaims.includes(claim)
     return {
       ...(asks('email') && { email: sealer.open(emailSealed, place) }),

@@ -1,0 +1,26 @@
+import type { Transaction } from '../platform/postgres.ts'
+
+/** Which address, and whose own it does not count for. */
+export type AddressQuestion = {
+  emailIndex: Uint8Array<ArrayBuffer>
+  now: Date
+  exceptId?: string
+}
+
+/**
+ * Whether an address belongs to somebody else, or is kept for somebody who may still want it back. Both
+ * are always asked, so that the time tells nothing.
+ */
+export async function isSomebodys(
+  tx: Transaction,
+  { emailIndex, now, exceptId }: AddressQuestion
+): Promise<boolean> {
+  const isOther = exceptId !== undefined
+  const owners = await tx.user.count({
+    where: { emailIndex, ...(isOther && { id: { not: exceptId } }) }
+  })
+  const keepers = await tx.reservedEmail.count({
+    where: { emailIndex, expiresAt: { gt: now }, ...(isOther && { userId: { not: exceptId } }) }
+  })
+  return owners + keepers > 0
+}
