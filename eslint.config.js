@@ -66,7 +66,7 @@ export default defineConfig(
       'no-restricted-imports': forbid([
         noWeb,
         noDatabase,
-        [['**/platform/**', '../config.ts', 'node:fs*', 'node:net', 'node:http*'], 'lib/ is pure.']
+        [['**/platform/**', '../config.ts', 'node:fs*', 'node:http*'], 'lib/ is pure.']
       ])
     }
   },

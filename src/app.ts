@@ -22,6 +22,7 @@ import securityHeaders from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { mailDirectoryOf, openMail } from './mail/room.ts'
 import { healthRoutes } from './ops/health.ts'
+import { metricsRoutes } from './ops/metrics.ts'
 import { devMailPages } from './pages/dev-mail.ts'
 import { pagesScope } from './pages/scope.ts'
 import type { Clock } from './platform/clock.ts'
@@ -103,6 +104,11 @@ export async function buildApp(config: PlatformConfig) {
     redisKind: ephemeral.kind,
     isDraining: () => app.isDraining,
     now: clock.now
+  })
+  await app.register(metricsRoutes, {
+    render: platform.metrics.render,
+    token: config.metricsToken,
+    production: config.production
   })
   const showsMail = config.smtpUrl === undefined
   await app.register(pagesScope, { ...accounts, showsMail })

@@ -1,7 +1,19 @@
-import { isIP } from 'node:net'
-
-/** A parsed setting, or what it should have been. */
-type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
+import {
+  boolean,
+  integer,
+  key256,
+  list,
+  listOf,
+  mailbox,
+  oneOf,
+  origin,
+  originList,
+  proxyList,
+  secret,
+  text,
+  url,
+  type Parsed
+} from './lib/setting-parsers.ts'
 
 /** One environment variable: `doc` is its line in the README's table, where `shown` is its default. */
 export type Setting<T> = {
@@ -10,102 +22,6 @@ export type Setting<T> = {
   shown: string
   parse: (text: string) => Parsed<T>
   fallback: T
-}
-
-const ok = <T>(value: T): Parsed<T> => ({ ok: true, value })
-
-function oneOf<const T extends string>(...choices: T[]): (text: string) => Parsed<T> {
-  return (text) => {
-    const choice = choices.find((candidate) => candidate === text)
-    if (choice === undefined) return { ok: false, expected: `one of ${choices.join(', ')}` }
-    return ok(choice)
-  }
-}
-
-function integer(minimum: number, maximum: number): (text: string) => Parsed<number> {
-  return (text) => {
-    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
-    if (value >= minimum && value <= maximum) return ok(value)
-    return { ok: false, expected: `a whole number from ${minimum} to ${maximum}` }
-  }
-}
-
-function boolean(text: string): Parsed<boolean> {
-  if (text === 'true' || text === 'false') return ok(text === 'true')
-  return { ok: false, expected: 'true or false' }
-}
-
-function text(value: string): Parsed<string> {
-  return ok(value)
-}
-
-function list(value: string): Parsed<string[]> {
-  return ok(value.split(/[\s,]+/).filter((item) => item !== ''))
-}
-
-function listOf<const T extends string>(...choices: T[]): (text: string) => Parsed<T[]> {
-  return (value) => {
-    const items = value.split(/[\s,]+/).filter((item) => item !== '')
-    const known = choices.filter((choice) => items.includes(choice))
-    if (items.every((item) => known.some((choice) => choice === item))) return ok(known)
-    return { ok: false, expected: `a list of ${choices.join(', ')}` }
-  }
-}
-
-function url(...protocols: string[]): (text: string) => Parsed<string> {
-  return (value) => {
-    const parsed = URL.parse(value)
-    if (parsed !== null && protocols.includes(parsed.protocol)) return ok(value)
-    return {
-      ok: false,
-      expected: `a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`
-    }
-  }
-}
-
-/** An origin as tokens name it: no path, query, fragment or trailing slash, and nothing stands for "any". */
-function origin(value: string): Parsed<string> {
-  const parsed = URL.parse(value)
-  const isWeb = parsed !== null && /^https?:$/.test(parsed.protocol)
-  const isOrigin = isWeb && parsed.origin === value && !value.includes('*')
-  return isOrigin
-    ? ok(value)
-    : { ok: false, expected: 'an origin without a path, such as https://id.example.com' }
-}
-
-function originList(value: string): Parsed<string[]> {
-  const items = value.split(/[\s,]+/).filter((item) => item !== '')
-  if (items.every((item) => origin(item).ok)) return ok(items)
-  return { ok: false, expected: 'a list of origins, such as https://app.example.com' }
-}
-
-/** Addresses, ranges in CIDR form, and the names that `@fastify/proxy-addr` knows. */
-function proxyList(value: string): Parsed<string[]> {
-  const items = value.split(/[\s,]+/).filter((item) => item !== '')
-  const isKnown = (item: string) => {
-    const [address = '', bits = '0', ...rest] = item.split('/')
-    const version = isIP(address)
-    const maximum = version === 4 ? 32 : 128
-    return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maximum
-  }
-  const isName = (item: string) => ['loopback', 'linklocal', 'uniquelocal'].includes(item)
-  if (items.every((item) => isName(item) || isKnown(item))) return ok(items)
-  return { ok: false, expected: 'a list of addresses or ranges, such as 10.0.0.0/8' }
-}
-
-/** 256 bits as hex or base64 (url or not). */
-function key256(value: string): Parsed<Buffer> {
-  const bytes = /^[0-9a-f]{64}$/i.test(value)
-    ? Buffer.from(value, 'hex')
-    : Buffer.from(value, 'base64')
-  const isKey = /^[0-9a-f]{64}$/i.test(value) || /^[A-Za-z0-9+/_-]{43}=?$/.test(value)
-  if (isKey && bytes.length === 32) return ok(bytes)
-  return { ok: false, expected: '32 random bytes as hex or base64 (openssl rand -base64 32)' }
-}
-
-function mailbox(value: string): Parsed<string> {
-  if (/^([^<>"\r\n]+ )?<?[^\s<>"@]+@[^\s<>"@]+>?$/.test(value)) return ok(value)
-  return { ok: false, expected: 'an address, such as Latchkey <no-reply@example.com>' }
 }
 
 /** A setting with a default. */
@@ -299,6 +215,12 @@ export const SETTINGS = {
     proxyList,
     [],
     'none'
+  ),
+  metricsToken: unset(
+    'METRICS_TOKEN',
+    'Bearer token that `/metrics` asks for, 16 characters at least',
+    secret,
+    'loopback only; no metrics in production'
   ),
   allowInsecureDevelopment: optional(
     'ALLOW_INSECURE_DEVELOPMENT',

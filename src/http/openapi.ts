@@ -22,7 +22,10 @@ export default fp<OpenApiOptions>(
         },
         servers: [{ url: issuer }],
         components: {
-          securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } }
+          securitySchemes: {
+            bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            operator: { type: 'http', scheme: 'bearer', description: 'The token of METRICS_TOKEN' }
+          }
         }
       },
       refResolver: { buildLocalReference: (json) => (json as { $id: string }).$id }

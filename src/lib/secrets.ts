@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomInt } from 'node:crypto'
+import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 
 /** No 0, 1, I, O: nothing that is read out or typed wrong. 32 characters, so one is worth 5 bits. */
 const CODE_ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ'
@@ -15,6 +15,11 @@ export function sha256(value: string | Uint8Array): Buffer {
 
 export function hmacSha256(key: Buffer, value: string | Uint8Array): Buffer {
   return createHmac('sha256', key).update(value).digest()
+}
+
+/** Compares in a time that tells nothing about either. */
+export function isSameSecret(shown: string, expected: string): boolean {
+  return timingSafeEqual(sha256(shown), sha256(expected))
 }
 
 /** A code of 40 bits to type on another device, such as `7KQM-2XHD`. */

@@ -1,21 +1,18 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
+import { isFromLoopback } from '../http/loopback.ts'
 import { readCapturedMail } from '../mail/captured.ts'
 import { renderPage } from './render.ts'
 
 const SHOWN = 50
-const LOOPBACK_PEER = /^(127\.|::1$|::ffff:127\.)/
-const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
 const Params = Type.Object({ id: Type.String({ pattern: '^[0-9a-f-]{36}$' }) })
 
 export type DevMailOptions = { directory: string }
 
 /**
- * The inbox of development. Mail tokens are in it, so only this machine may look: the peer and the
- * `Host` must be loopback (a foreign page that rebinds its name to 127.0.0.1 has another `Host`), and so
- * must what a trusted proxy forwards of them.
+ * The inbox of development. Mail tokens are in it, so only this machine may look.
  */
 export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
   app,
@@ -23,12 +20,9 @@ export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
   done
 ) => {
   app.addHook('onRequest', (request, _reply, next) => {
-    const peers = [request.socket.remoteAddress ?? '', request.ip]
-    const hosts = [request.headers.host ?? '', request.host]
-    const isLocal =
-      peers.every((peer) => LOOPBACK_PEER.test(peer)) &&
-      hosts.every((host) => LOOPBACK_HOST.test(host))
-    next(isLocal ? undefined : new ProblemError('not_found', 'There is nothing here.'))
+    next(
+      isFromLoopback(request) ? undefined : new ProblemError('not_found', 'There is nothing here.')
+    )
   })
   const options = { config: { access: 'public' as const } }
 

@@ -4,6 +4,7 @@ import { startClock } from './clock.ts'
 import { createEphemeralStore } from './ephemeral/index.ts'
 import { unlockDataKeys } from './keys/data-keys.ts'
 import { createSealer } from './keys/sealer.ts'
+import { createMetrics } from './metrics.ts'
 import { openPostgres } from './postgres.ts'
 
 /** The settings with Postgres decided: embedded or given. */
@@ -27,11 +28,12 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
     const dataKeys = await unlockDataKeys({ postgres, keyEncryptionKey, keysDir })
     const sealer = createSealer({ dataKeys, clock })
     const ephemeral = await createEphemeralStore({ redisUrl, onFault })
+    const metrics = createMetrics({ ofProcess: config.production })
     const close = async () => {
       await ephemeral.close()
       await postgres.close()
     }
-    return { postgres, clock, dataKeys, sealer, ephemeral, close }
+    return { postgres, clock, dataKeys, sealer, ephemeral, metrics, close }
   } catch (error) {
     await postgres.close()
     throw error

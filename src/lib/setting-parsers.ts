@@ -1,0 +1,106 @@
+import { isIP } from 'node:net'
+
+/** A parsed setting, or what it should have been. */
+export type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
+
+const ok = <T>(value: T): Parsed<T> => ({ ok: true, value })
+
+export function oneOf<const T extends string>(...choices: T[]): (text: string) => Parsed<T> {
+  return (text) => {
+    const choice = choices.find((candidate) => candidate === text)
+    if (choice === undefined) return { ok: false, expected: `one of ${choices.join(', ')}` }
+    return ok(choice)
+  }
+}
+
+export function integer(minimum: number, maximum: number): (text: string) => Parsed<number> {
+  return (text) => {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= minimum && value <= maximum) return ok(value)
+    return { ok: false, expected: `a whole number from ${minimum} to ${maximum}` }
+  }
+}
+
+export function boolean(text: string): Parsed<boolean> {
+  if (text === 'true' || text === 'false') return ok(text === 'true')
+  return { ok: false, expected: 'true or false' }
+}
+
+export function text(value: string): Parsed<string> {
+  return ok(value)
+}
+
+/** A bearer secret of an operator's own choice: long enough that nobody guesses it. */
+export function secret(value: string): Parsed<string> {
+  if (/^[\w~+/.=-]{16,512}$/.test(value)) return ok(value)
+  return { ok: false, expected: '16 to 512 characters of A-Z a-z 0-9 and -._~+/=' }
+}
+
+export function list(value: string): Parsed<string[]> {
+  return ok(value.split(/[\s,]+/).filter((item) => item !== ''))
+}
+
+export function listOf<const T extends string>(...choices: T[]): (text: string) => Parsed<T[]> {
+  return (value) => {
+    const items = value.split(/[\s,]+/).filter((item) => item !== '')
+    const known = choices.filter((choice) => items.includes(choice))
+    if (items.every((item) => known.some((choice) => choice === item))) return ok(known)
+    return { ok: false, expected: `a list of ${choices.join(', ')}` }
+  }
+}
+
+export function url(...protocols: string[]): (text: string) => Parsed<string> {
+  return (value) => {
+    const parsed = URL.parse(value)
+    if (parsed !== null && protocols.includes(parsed.protocol)) return ok(value)
+    return {
+      ok: false,
+      expected: `a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`
+    }
+  }
+}
+
+/** An origin as tokens name it: no path, query, fragment or trailing slash, and nothing stands for "any". */
+export function origin(value: string): Parsed<string> {
+  const parsed = URL.parse(value)
+  const isWeb = parsed !== null && /^https?:$/.test(parsed.protocol)
+  const isOrigin = isWeb && parsed.origin === value && !value.includes('*')
+  return isOrigin
+    ? ok(value)
+    : { ok: false, expected: 'an origin without a path, such as https://id.example.com' }
+}
+
+export function originList(value: string): Parsed<string[]> {
+  const items = value.split(/[\s,]+/).filter((item) => item !== '')
+  if (items.every((item) => origin(item).ok)) return ok(items)
+  return { ok: false, expected: 'a list of origins, such as https://app.example.com' }
+}
+
+/** Addresses, ranges in CIDR form, and the names that `@fastify/proxy-addr` knows. */
+export function proxyList(value: string): Parsed<string[]> {
+  const items = value.split(/[\s,]+/).filter((item) => item !== '')
+  const isKnown = (item: string) => {
+    const [address = '', bits = '0', ...rest] = item.split('/')
+    const version = isIP(address)
+    const maximum = version === 4 ? 32 : 128
+    return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maximum
+  }
+  const isName = (item: string) => ['loopback', 'linklocal', 'uniquelocal'].includes(item)
+  if (items.every((item) => isName(item) || isKnown(item))) return ok(items)
+  return { ok: false, expected: 'a list of addresses or ranges, such as 10.0.0.0/8' }
+}
+
+/** 256 bits as hex or base64 (url or not). */
+export function key256(value: string): Parsed<Buffer> {
+  const bytes = /^[0-9a-f]{64}$/i.test(value)
+    ? Buffer.from(value, 'hex')
+    : Buffer.from(value, 'base64')
+  const isKey = /^[0-9a-f]{64}$/i.test(value) || /^[A-Za-z0-9+/_-]{43}=?$/.test(value)
+  if (isKey && bytes.length === 32) return ok(bytes)
+  return { ok: false, expected: '32 random bytes as hex or base64 (openssl rand -base64 32)' }
+}
+
+export function mailbox(value: string): Parsed<string> {
+  if (/^([^<>"\r\n]+ )?<?[^\s<>"@]+@[^\s<>"@]+>?$/.test(value)) return ok(value)
+  return { ok: false, expected: 'an address, such as Latchkey <no-reply@example.com>' }
+}
