@@ -1,5 +1,7 @@
 import {
   boolean,
+  certificates,
+  hostPortList,
   integer,
   key256,
   list,
@@ -215,6 +217,19 @@ export const SETTINGS = {
     proxyList,
     [],
     'none'
+  ),
+  outboundAllowedHosts: optional(
+    'OUTBOUND_ALLOWED_HOSTS',
+    '`host:port` that webhooks and other requests of the server may reach although the address is private or the port not 443; outside production plain http too, on loopback',
+    hostPortList,
+    [],
+    'none'
+  ),
+  outboundCa: unset(
+    'OUTBOUND_CA',
+    'Certificates (PEM) of private authorities that those hosts may show; usually given as `OUTBOUND_CA_FILE`',
+    certificates,
+    'public authorities only'
   ),
   metricsToken: unset(
     'METRICS_TOKEN',

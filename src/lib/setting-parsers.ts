@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 
 /** A parsed setting, or what it should have been. */
@@ -88,6 +89,31 @@ export function proxyList(value: string): Parsed<string[]> {
   const isName = (item: string) => ['loopback', 'linklocal', 'uniquelocal'].includes(item)
   if (items.every((item) => isName(item) || isKnown(item))) return ok(items)
   return { ok: false, expected: 'a list of addresses or ranges, such as 10.0.0.0/8' }
+}
+
+/** `host:port`, where an IPv6 address stands in brackets. No wildcard, no path. */
+export function hostPortList(value: string): Parsed<string[]> {
+  const items = value.split(/[\s,]+/).filter((item) => item !== '')
+  const isHostPort = (item: string) => {
+    const [, host = '', port = ''] = /^([\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(item) ?? []
+    return Number(port) >= 1 && Number(port) <= 65_535 && URL.canParse(`https://${host}:${port}`)
+  }
+  if (items.every(isHostPort)) return ok(items)
+  return { ok: false, expected: 'a list of host:port, such as hooks.internal:8443' }
+}
+
+/** One or more certificates, PEM. */
+export function certificates(value: string): Parsed<string> {
+  const blocks = value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  const isCertificate = (pem: string) => {
+    try {
+      return new X509Certificate(pem).raw.length > 0
+    } catch {
+      return false
+    }
+  }
+  if (blocks.length > 0 && blocks.every(isCertificate)) return ok(blocks.join('\n'))
+  return { ok: false, expected: 'one or more certificates in PEM' }
 }
 
 /** 256 bits as hex or base64 (url or not). */

@@ -5,6 +5,7 @@ import { createEphemeralStore } from './ephemeral/index.ts'
 import { unlockDataKeys } from './keys/data-keys.ts'
 import { createSealer } from './keys/sealer.ts'
 import { createMetrics } from './metrics.ts'
+import { createOutbound } from './outbound.ts'
 import { openPostgres } from './postgres.ts'
 
 /** The settings with Postgres decided: embedded or given. */
@@ -29,11 +30,16 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
     const sealer = createSealer({ dataKeys, clock })
     const ephemeral = await createEphemeralStore({ redisUrl, onFault })
     const metrics = createMetrics({ ofProcess: config.production })
+    const outbound = createOutbound({
+      allowedHosts: config.outboundAllowedHosts,
+      ca: config.outboundCa,
+      production: config.production
+    })
     const close = async () => {
       await ephemeral.close()
       await postgres.close()
     }
-    return { postgres, clock, dataKeys, sealer, ephemeral, metrics, close }
+    return { postgres, clock, dataKeys, sealer, ephemeral, metrics, outbound, close }
   } catch (error) {
     await postgres.close()
     throw error

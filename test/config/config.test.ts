@@ -219,6 +219,15 @@ void t.test('choices and lists: only what they name', (t) => {
     ACCESS_TOKEN_CLAIMS: ['email roles', 'sub', 'password_hash'],
     CORS_ORIGINS: ['*', 'null', 'https://a.example/', 'a.example', 'https://*.example.com'],
     TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33', '10.1.1', '*', '::/129', '10.1.1.0/8/8'],
+    OUTBOUND_ALLOWED_HOSTS: [
+      ...['hooks.canary', '*:443', 'hooks.canary:0', 'hooks.canary:65536', '10.0.0.0/8:443'],
+      ...['https://hooks.canary:443', 'u@hooks.canary:443', '::1:443', '999.1.1.1:443']
+    ],
+    OUTBOUND_CA: [
+      'canary',
+      '-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----',
+      '-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----'
+    ],
     DATABASE_URL: ['mysql://canary@db', 'canary', 'http://canary'],
     REDIS_URL: ['http://canary', 'canary:6379'],
     SMTP_URL: ['mail.canary:25', 'http://canary'],
@@ -230,8 +239,10 @@ void t.test('choices and lists: only what they name', (t) => {
   const config = readConfig({
     CORS_ORIGINS: 'https://a.example, http://localhost:5173',
     TRUSTED_PROXIES: '10.0.0.0/8 127.0.0.1,::1,fd00::/8 loopback',
-    ACCESS_TOKEN_CLAIMS: 'name, email'
+    ACCESS_TOKEN_CLAIMS: 'name, email',
+    OUTBOUND_ALLOWED_HOSTS: 'hooks.internal:8443 10.0.0.7:443, [::1]:9000'
   })
+  t.strictSame(config.outboundAllowedHosts, ['hooks.internal:8443', '10.0.0.7:443', '[::1]:9000'])
   t.strictSame(config.corsOrigins, ['https://a.example', 'http://localhost:5173'])
   t.strictSame(config.trustedProxies, ['10.0.0.0/8', '127.0.0.1', '::1', 'fd00::/8', 'loopback'])
   t.strictSame(config.accessTokenClaims.toSorted(), ['email', 'name'])
