@@ -22,6 +22,8 @@ export type AccessOptions = {
   findPrincipal: (accessToken: string) => Promise<Principal | null>
 }
 
+const AUTHORIZATION = /^authorization$/i
+
 /** Deny by default: identity comes from a verified token only, and every route declares who may call it. */
 export default fp<AccessOptions>(
   (app: FastifyInstance, { findPrincipal }, done) => {
@@ -53,8 +55,14 @@ export default fp<AccessOptions>(
   { name: 'access', fastify: '5.x' }
 )
 
-/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1); never one from a query or a body. */
+/**
+ * The token of the one `Authorization: Bearer` header (RFC 6750 §2.1); never one from a query or a body.
+ * Of two headers Node would take the first, and a proxy before us perhaps the last: neither counts.
+ */
 export function bearerToken(request: FastifyRequest): string | null {
+  const { rawHeaders } = request.raw
+  const isName = (text: string, index: number) => index % 2 === 0 && AUTHORIZATION.test(text)
+  if (rawHeaders.filter(isName).length > 1) return null
   const match = /^Bearer +([\w~+/.-]+=*)$/i.exec(request.headers.authorization ?? '')
   return match?.[1] ?? null
 }

@@ -4,56 +4,15 @@ import { startApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
 import { operationsOf } from '../support/operations.ts'
 import { isProblem } from '../support/problem.ts'
-import { exchange, listen } from '../support/raw-http.ts'
+import { listen } from '../support/raw-http.ts'
+import { rawRequests, spellings } from '../support/spellings.ts'
 
 const app = await startApp(t)
 const operations = await operationsOf(app)
 const { accessToken } = await givenSession(app)
 const port = await listen(app)
 
-/** As a client without manners writes it: nothing is tidied on the way. */
-async function raw(method: string, target: string, headers: Record<string, string> = {}) {
-  const lines = Object.entries({ host: 'localhost', connection: 'close', ...headers })
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return exchange(port, `${method} ${target} HTTP/1.1\r\n${head}\r\n`)
-}
-
-/** Other spellings of a path, as proxies, browsers and thieves write them. */
-function spellings(path: string): string[] {
-  const letter = path.length - 1
-  const code = path.charCodeAt(letter).toString(16)
-  const parent = path.slice(0, path.lastIndexOf('/'))
-  return [
-    `/${path}`,
-    `//${path}`,
-    `${path}/`,
-    `${path}//`,
-    `/.${path}`,
-    `${path}/.`,
-    `/x/..${path}`,
-    `/x/%2e%2e${path}`,
-    `/x/%2E%2E${path}`,
-    `/%2e%2e${path}`,
-    `/..;${path}`,
-    `${path};a=b`,
-    `${path}%00`,
-    `${path}%20`,
-    `${path}%2f`,
-    `${path}%3f`,
-    `${path}%23`,
-    `${path}.json`,
-    `${parent}\\${path.slice(parent.length + 1)}`,
-    `${parent}%2f${path.slice(parent.length + 1)}`,
-    `${parent}%5c${path.slice(parent.length + 1)}`,
-    path.toUpperCase(),
-    `${path.slice(0, letter)}%${code}`,
-    `${path.slice(0, letter)}%25${code}`,
-    `http://localhost${path}`,
-    `http://localhost:${port}/${path}`,
-    `${path}?access=public`,
-    `${path}?_method=GET`
-  ]
-}
+const raw = rawRequests(port)
 
 void t.test('paths that do not exist: 404, whatever the method', async (t) => {
   for (const url of ['/nope', '/auth', '/auth/', '/auth/nope', '/admin', '/.env', '/index.php']) {
@@ -111,7 +70,7 @@ void t.test('a method override, asked for by header: not heard', async (t) => {
 
 void t.test('methods that nobody serves: refused', async (t) => {
   for (const method of ['TRACE', 'PROPFIND', 'SEARCH', 'LOCK']) {
-    const answer = await raw(method, '/auth/me', { 'x-secret': 'canary' })
+    const answer = await raw(method, '/auth/me', { headers: { 'x-secret': 'canary' } })
     t.ok([400, 404].includes(answer.statusCode), `${method}: ${answer.statusCode}`)
     t.notOk(answer.body.includes('canary'), 'TRACE repeats nothing')
   }

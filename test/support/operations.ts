@@ -19,8 +19,11 @@ export type Operation = {
   /** `POST /auth/login` */
   name: string
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** As the document writes it: `/users/sessions/{id}` */
+  path: string
   /** With something in the place of every parameter. */
   url: string
+  parameters: Parameter[]
   body: BodySchema | null
   /** Whether `null` and no body at all will do. */
   isBodyOptional: boolean
@@ -29,7 +32,10 @@ export type Operation = {
   statuses: number[]
 }
 
+export type Parameter = { name: string; in: 'path' | 'query'; schema: FieldSchema }
+
 type Documented = {
+  parameters?: Parameter[]
   requestBody?: { content: Record<string, { schema: FieldSchema & Partial<BodySchema> }> }
   security?: Record<string, unknown>[]
   responses: Record<string, unknown>
@@ -53,6 +59,8 @@ function operation(path: string, method: string, documented: Documented): Operat
   return {
     name: `${method.toUpperCase()} ${path}`,
     method: method.toUpperCase() as Operation['method'],
+    path,
+    parameters: documented.parameters ?? [],
     url: path.replaceAll(/\{\w+\}/g, '00000000-0000-7000-8000-000000000000'),
     body: body ?? null,
     isBodyOptional: branches.some((branch) => branch?.type === 'null'),
