@@ -100,6 +100,10 @@ export const adminRoutes: FastifyPluginCallbackTypebox<AdminRoutesOptions> = (
   )
 
   for (const [name, summary] of ACTS) {
+    const refusals =
+      name === 'disable'
+        ? problems(400, 401, 403, 404, 409, 413, 415, 422)
+        : problems(400, 401, 403, 404, 413, 415, 422)
     app.post(
       `/admin/users/:id/${name}`,
       {
@@ -108,7 +112,7 @@ export const adminRoutes: FastifyPluginCallbackTypebox<AdminRoutesOptions> = (
           ...tagged,
           summary,
           params: UserParams,
-          response: { 200: MessageAnswer, ...problems(401, 403, 404, 409, 422) }
+          response: { 200: MessageAnswer, ...refusals }
         }
       },
       async (request) => {
@@ -144,7 +148,7 @@ export const adminRoutes: FastifyPluginCallbackTypebox<AdminRoutesOptions> = (
         ...tagged,
         summary: 'Erase a person, for good',
         params: UserParams,
-        response: { 200: MessageAnswer, ...problems(401, 403, 404, 409, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) }
       }
     },
     async (request) => {

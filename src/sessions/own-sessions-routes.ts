@@ -58,7 +58,7 @@ export const ownSessionRoutes: FastifyPluginCallbackTypebox<Pick<Sessions, 'ownS
         summary: 'End one of your logins',
         security: [{ bearer: [] }],
         params: Type.Object({ id: IdField }),
-        response: { 200: MessageAnswer, ...problems(401, 404, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 404, 413, 415, 422) }
       }
     },
     async (request) => {

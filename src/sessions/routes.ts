@@ -86,7 +86,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
           tags: ['sessions'],
           summary: 'Trade a refresh token, from the body or the cookie, for a new pair',
           body: RefreshBody,
-          response: { 200: RefreshAnswer, ...problems(400, 401, 403, 413, 415, 422, 429) }
+          response: { 200: RefreshAnswer, ...problems(400, 401, 403, 413, 415, 422) }
         }
       },
       async (request, reply) => {
