@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
+import { ensureChromium } from './test/chromium.ts'
 import { ensureRedis } from './test/redis.ts'
 import { createReport } from './test/report.ts'
 
@@ -28,6 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   await ensureRedis()
+  await ensureChromium(selectedFiles())
   const code = await withPostgres(runTap)
   process.exitCode = interruption.signal.aborted ? 130 : code
 } catch (error) {
@@ -73,6 +75,12 @@ async function disconnectAll(url: string): Promise<void> {
 
 function toDatabase(url: string, name: string): string {
   return Object.assign(new URL(url), { pathname: name }).href
+}
+
+/** What runs: the arguments that are files or folders, or every test there is. */
+function selectedFiles(): string[] {
+  const named = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
+  return (named.length === 0 ? ['test'] : named).flatMap(filesOf)
 }
 
 /** A folder stands for the tests in it. */
