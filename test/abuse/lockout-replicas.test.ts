@@ -1,0 +1,135 @@
+import t from 'tap'
+import { startApp, type TestApp } from '../support/app.ts'
+import { freshEmail, givenUser, holdLocks, PASSWORD, type TestUser } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
+import { startRedis } from '../support/redis.ts'
+
+const GUESSES = 200
+/** Five are free, and one more may slip in before the fifth has set the lock. */
+const EVALUATED_AT_MOST = 6
+/** Wrong or locked; too many under one name; or so busy that nobody looked. */
+const REFUSALS = [401, 429, 503]
+const OWN_PAGE = { 'sec-fetch-site': 'same-origin' }
+/** Every hash may wait: the test counts guesses, not the queue's refusals. */
+const PATIENT = { ARGON2_QUEUE_LENGTH: '1000' }
+
+const redis = await startRedis(t)
+const here = await startApp(t, { ...PATIENT, REDIS_URL: redis.url })
+const there = { ...(await startApp(t, here.env)), dataDir: here.dataDir }
+
+/** A browser of the person's own: its access token, and the cookie by which it is known. */
+async function givenBrowser({ email }: TestUser) {
+  const answer = await here.post('/auth/login', { email, password: PASSWORD }, OWN_PAGE)
+  const device = answer.cookies.find(({ name }) => name === 'latchkey-device')
+  if (device === undefined) throw new Error(`login: ${answer.body}`)
+  const bearer = { authorization: `Bearer ${answer.json().access_token as string}` }
+  return { bearer, known: { ...OWN_PAGE, cookie: `${device.name}=${device.value}` } }
+}
+
+type Headers = Record<string, string>
+
+/** Every door at which a password can be guessed, each with the status of a wrong one. */
+function doorsOf({ email }: TestUser, bearer: Headers) {
+  const next = 'granite-otter-77-meadow'
+  return [
+    (app: TestApp, guess: string) => app.post('/auth/login', { email, password: guess }),
+    (app: TestApp, guess: string) =>
+      app.post('/users/change-password', { current_password: guess, new_password: next }, bearer),
+    (app: TestApp, guess: string) =>
+      app.post('/users/change-email', { email: freshEmail(), current_password: guess }, bearer),
+    (app: TestApp, guess: string) =>
+      app.app.inject({
+        method: 'DELETE',
+        url: '/users/delete-account',
+        headers: bearer,
+        body: { password: guess }
+      })
+  ]
+}
+
+async function moveTime(seconds: number): Promise<void> {
+  await here.moveTime(seconds)
+  await there.app.clock.sync()
+}
+
+/** How many guesses were looked at since the counters were empty. */
+async function evaluated(): Promise<number> {
+  const [row] = await here.sql<{ sum: number }>(
+    'SELECT coalesce(sum(failures), 0)::int AS sum FROM guess_lane'
+  )
+  return row!.sum
+}
+
+async function wave(user: TestUser, bearer: Headers, meanwhile?: () => Promise<unknown>) {
+  const doors = doorsOf(user, bearer)
+  const guesses = Array.from({ length: GUESSES }, (_, i) =>
+    doors[i % doors.length]!(i % 8 < 4 ? here : there, `wrong-guess-number-${i}`)
+  )
+  if (meanwhile !== undefined) {
+    await Promise.race(guesses)
+    await meanwhile()
+  }
+  return Promise.all(guesses)
+}
+
+async function login({ email }: TestUser, headers: Headers = {}) {
+  return here.post('/auth/login', { email, password: PASSWORD }, headers)
+}
+
+/** The same promise, whatever happens to Redis while the guesses are under way. */
+const WEATHERS: [string, (() => Promise<unknown>) | undefined][] = [
+  ['', undefined],
+  [', while Redis is flushed', () => redis.flush()],
+  [', while Redis restarts', () => redis.restart()]
+]
+
+for (const [weather, meanwhile] of WEATHERS) {
+  void t.test(
+    `${GUESSES} wrong guesses at once, at every door of two servers${weather}: at most ${EVALUATED_AT_MOST} are looked at`,
+    async (t) => {
+      const user = await givenUser(here)
+      const { bearer, known } = await givenBrowser(user)
+      await here.sql('DELETE FROM guess_lane')
+      const answers = await wave(user, bearer, meanwhile)
+      await holdLocks(here)
+      const statuses = new Set(answers.map(({ statusCode }) => statusCode))
+      t.ok(
+        [...statuses].every((status) => REFUSALS.includes(status)),
+        `refused: ${[...statuses].join()}`
+      )
+      const count = await evaluated()
+      t.comment(`${count} of ${GUESSES} guesses were looked at`)
+      t.ok(count >= 5 && count <= EVALUATED_AT_MOST, `${count} were looked at`)
+
+      const [row] = await here.sql('SELECT status FROM users WHERE id = $1', [user.id])
+      t.strictSame(row, { status: 'active' }, 'nothing was done to the account')
+      await eventually('Redis', async () => (await here.get('/health')).json().redis === 'up')
+      await redis.flush() // the count per name lies there: what refuses now is the lock itself
+      t.equal((await login(user)).statusCode, 401, 'the right password, elsewhere: locked')
+      t.equal(await evaluated(), count, 'and not looked at')
+      t.equal((await login(user, known)).statusCode, 200, 'the browser that it knows: in')
+      await moveTime(3_601)
+      t.equal((await login(user)).statusCode, 200, 'the lock has run out by itself')
+      await moveTime(0)
+    }
+  )
+}
+
+void t.test(
+  'a locked account, after everything in Redis is gone: locked at both servers',
+  async (t) => {
+    const user = await givenUser(here)
+    const { bearer } = await givenBrowser(user)
+    for (let i = 0; i < 5; i += 1) {
+      await doorsOf(user, bearer)[i % 4]!(i % 2 === 0 ? here : there, 'a-wrong-password')
+    }
+    await holdLocks(here)
+    await redis.restart()
+    for (const app of [here, there]) {
+      const { email } = user
+      t.equal((await app.post('/auth/login', { email, password: PASSWORD })).statusCode, 401)
+      const next = { current_password: PASSWORD, new_password: 'granite-otter-77-meadow' }
+      t.equal((await app.post('/users/change-password', next, bearer)).statusCode, 401)
+    }
+  }
+)
