@@ -95,7 +95,7 @@ export default defineConfig(
   },
   // A test awaits what it asserts on; fixtures and answers are plain JSON.
   {
-    files: ['test/**/*.ts', 'scripts/**/*.ts', 'examples/**/*.ts'],
+    files: ['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts'],
     rules: {
       'no-console': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
