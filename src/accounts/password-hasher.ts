@@ -2,6 +2,7 @@ import argon2 from 'argon2'
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
 import { randomToken } from '../lib/secrets.ts'
+import { isForeignHash, matchesForeign, readStoredHash } from './foreign-hashes/schemes.ts'
 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
@@ -42,17 +43,26 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     return inTurn(() => argon2.hash(normalize(password), parameters))
   }
 
-  /** Takes the same time whether there is a hash or not. @throws {UnavailableError} when too many wait */
+  /**
+   * Takes the same time whether there is a hash or not, unless it is one that was imported: that takes
+   * what its own scheme takes, within bounds.
+   * @throws {UnavailableError} when too many wait
+   */
   async function matches(passwordHash: string | null, password: string): Promise<boolean> {
-    const isRight = await inTurn(() =>
-      argon2.verify(passwordHash ?? decoyHash, normalize(password))
-    )
-    return isRight && passwordHash !== null
+    return inTurn(async () => {
+      if (passwordHash !== null && isForeignHash(passwordHash)) {
+        const foreign = readStoredHash(passwordHash)
+        if (foreign !== null) return matchesForeign(foreign, password)
+      }
+      const isOwn = passwordHash !== null && !isForeignHash(passwordHash)
+      const isRight = await argon2.verify(isOwn ? passwordHash : decoyHash, normalize(password))
+      return isRight && isOwn
+    })
   }
 
-  /** Whether the hash was made with other parameters than today's. */
+  /** Whether the hash is another system's, or was made with other parameters than today's. */
   function isOutdated(passwordHash: string): boolean {
-    return argon2.needsRehash(passwordHash, parameters)
+    return isForeignHash(passwordHash) || argon2.needsRehash(passwordHash, parameters)
   }
 
   return { hash, matches, isOutdated }
