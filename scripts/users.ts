@@ -13,6 +13,7 @@ import { parseEmailAddress, type EmailAddress } from '../src/lib/email-address.t
 import type { Platform, PlatformConfig } from '../src/platform/open-platform.ts'
 import { createSessionEnder } from '../src/sessions/end-sessions.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
+import { importUsers } from './users/import.ts'
 
 const USAGE = `People, from the operator's side.
 
@@ -20,6 +21,7 @@ const USAGE = `People, from the operator's side.
   npm run users -- role EMAIL ROLE [ROLE …]     set the roles; the next token has them
   npm run users -- disable EMAIL                every session ends
   npm run users -- enable EMAIL
+  npm run users -- import FILE [--dry-run]      bring people along, docs/migrate-users.md tells how
 
 Without --password-stdin the person sets a password by "forgot password".`
 
@@ -29,16 +31,18 @@ const { positionals, values } = parseArgs({
     admin: { type: 'boolean', default: false },
     username: { type: 'string' },
     'password-stdin': { type: 'boolean', default: false },
+    'dry-run': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
-const [command = '', typedEmail, ...rest] = positionals
+const [command = '', operand, ...rest] = positionals
 
 if (values.help || command === '') console.log(USAGE)
 else await runScript(run)
 
 async function run(platform: Platform, config: PlatformConfig): Promise<void> {
-  const email = requireAddress(typedEmail)
+  if (command === 'import') return importUsers(platform, operand, values['dry-run'])
+  const email = requireAddress(operand)
   switch (command) {
     case 'create':
       return create(platform, config, email)

@@ -8,6 +8,7 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Registration } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { MailTokenStore, NewMailToken, PresentedMailToken } from './mail-token-store.ts'
+import { lockRegistrations } from './registration-lock-store.ts'
 import { claimUsername, keepUsername, passUsernames, releaseUsername } from './username-store.ts'
 import { isSomebodys } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
@@ -102,13 +103,20 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
   async function renew(email: { address: string; canonical: string }): Promise<void> {
     const emailIndex = sealer.emailIndex(email.canonical)
     await postgres.transaction(async (tx) => {
-      await lockRegistrations(tx, emailIndex)
+      await lockRegistrations(tx, [emailIndex])
       const registration = await tx.registration.findFirst({
         where: { emailIndex, expiresAt: { gt: clock.now() } },
         orderBy: { createdAt: 'desc' }
       })
       const user = await tx.user.findUnique({ where: { emailIndex } })
-      if (registration !== null) {
+      // First a person who is still to prove the address (closed networks and imports have them): whatever
+      // a stranger registered for it since must not stand in their way.
+      if (user?.emailVerifiedAt === null) {
+        const { id, locale, emailSealed } = user
+        const address = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
+        const belongsTo = { userId: id }
+        await sendMail(tx, { belongsTo, email: { ...email, address }, locale, isTaken: false })
+      } else if (registration !== null) {
         const { id, locale, emailSealed } = registration
         const address = sealer.open(emailSealed, place(id, 'email_sealed'))
         const belongsTo = { registrationId: id }
@@ -118,11 +126,6 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           locale,
           isTaken: await isSomebodys(tx, { emailIndex, now: clock.now() })
         })
-      } else if (user?.emailVerifiedAt === null) {
-        const { id, locale, emailSealed } = user
-        const address = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
-        const belongsTo = { userId: id }
-        await sendMail(tx, { belongsTo, email: { ...email, address }, locale, isTaken: false })
       }
     })
   }
@@ -139,7 +142,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     return postgres.transaction(async (tx) => {
       const emailIndex = await mailTokens.findEmailIndex(tx, 'verify_email', presented)
       if (emailIndex === null) return null
-      await lockRegistrations(tx, emailIndex)
+      await lockRegistrations(tx, [emailIndex])
       const spent = await mailTokens.consume(tx, 'verify_email', presented)
       const id = spent?.registrationId ?? spent?.userId
       if (id === undefined || id === null) return null
@@ -261,8 +264,3 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
 }
 
 const place = (id: string, column: string) => ({ table: 'registration', column, row: id })
-
-/** Whoever changes an address's registrations does so in turn: in any other order they would deadlock. */
-async function lockRegistrations(tx: Transaction, emailIndex: Uint8Array): Promise<void> {
-  await tx.$queryRaw`SELECT id FROM registration WHERE email_index = ${emailIndex} ORDER BY id FOR UPDATE`
-}

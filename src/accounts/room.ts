@@ -62,6 +62,11 @@ export async function openAccounts(deps: AccountsDeps) {
   const registrationStore = createRegistrationStore(writing)
   const passwordStore = createPasswordStore({ ...writing, endSessions })
   const users = createUserStore({ postgres, sealer })
+  platform.metrics.gauge(
+    'foreign_password_hashes',
+    'Users whose password is still hashed as another system did; beyond ten thousand an estimate',
+    users.countForeignHashes
+  )
   const emailChangeStore = createEmailChangeStore({ ...writing, endSessions })
   const profileStore = createProfileStore({ ...writing, endSessions })
   const roles = await openRoles(createRoleStore(postgres))

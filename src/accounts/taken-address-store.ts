@@ -24,3 +24,19 @@ export async function isSomebodys(
   })
   return owners + keepers > 0
 }
+
+/** Of many addresses, those that are somebody's and those that are kept for somebody; as hex. */
+export async function findSomebodys(
+  tx: Transaction,
+  { emailIndexes, now }: { emailIndexes: Uint8Array<ArrayBuffer>[]; now: Date }
+): Promise<{ owned: Set<string>; kept: Set<string> }> {
+  const emailIndex = { in: emailIndexes }
+  const select = { emailIndex: true }
+  const owners = await tx.user.findMany({ where: { emailIndex }, select })
+  const keepers = await tx.reservedEmail.findMany({
+    where: { emailIndex, expiresAt: { gt: now } },
+    select
+  })
+  const hexOf = (row: { emailIndex: Uint8Array }) => Buffer.from(row.emailIndex).toString('hex')
+  return { owned: new Set(owners.map(hexOf)), kept: new Set(keepers.map(hexOf)) }
+}

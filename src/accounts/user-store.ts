@@ -9,6 +9,15 @@ export type StoredCredentials = { user: User; passwordHash: string | null }
 
 export type UserStoreDeps = { postgres: Postgres; sealer: Sealer }
 
+const COUNTED_FOREIGN = 10_000
+/** Its condition is the one of the partial index, word for word: the others are never looked at. */
+const COUNT_FOREIGN = {
+  name: 'count_foreign_hashes',
+  text: `SELECT count(*)::int AS counted,
+                (SELECT reltuples::float8 FROM pg_class WHERE oid = 'users_foreign_hash_idx'::regclass) AS estimated
+           FROM (SELECT id FROM users WHERE password_hash NOT LIKE '$argon2id$%' LIMIT $1) AS foreign_hashes`
+}
+
 export function createUserStore({ postgres, sealer }: UserStoreDeps) {
   async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
     const emailIndex = sealer.emailIndex(canonicalEmail)
@@ -39,11 +48,31 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
     return count === 1
   }
 
+  /**
+   * How many passwords are still hashed as another system did: counted up to ten thousand, beyond that
+   * as Postgres last estimated (a count of millions would take longer than anybody waits).
+   */
+  async function countForeignHashes(): Promise<number> {
+    const [row] = await postgres.query<{ counted: number; estimated: number }>(COUNT_FOREIGN, [
+      COUNTED_FOREIGN
+    ])
+    if (row === undefined) throw new Error('A count gives one row.')
+    return row.counted < COUNTED_FOREIGN ? row.counted : Math.max(row.counted, row.estimated)
+  }
+
   function opened(row: UserRow | null): StoredCredentials | null {
     return row === null ? null : { user: openUser(row, sealer), passwordHash: row.passwordHash }
   }
 
-  return { findByEmail, findUserByEmail, findByUsername, findById, findCredentials, replaceHash }
+  return {
+    findByEmail,
+    findUserByEmail,
+    findByUsername,
+    findById,
+    findCredentials,
+    replaceHash,
+    countForeignHashes
+  }
 }
 
 function openUser(row: UserRow, sealer: Sealer): User {

@@ -1,3 +1,4 @@
+import { Prisma } from '../platform/prisma/client.ts'
 import type { Transaction } from '../platform/postgres.ts'
 
 /** Who wants a username: a registration, and the address it is for. */
@@ -51,4 +52,46 @@ export async function passUsernames(
 /** Gives up what a registration reserved. */
 export async function releaseUsername(tx: Transaction, holderId: string): Promise<void> {
   await tx.$executeRaw`DELETE FROM username WHERE holder_id = ${holderId}::uuid AND expires_at IS NOT NULL`
+}
+
+/** Of many claims, each of another username and address: what somebody has, or has reserved for another address. */
+export async function findTakenUsernames(
+  tx: Transaction,
+  claims: UsernameClaim[]
+): Promise<Set<string>> {
+  if (claims.length === 0) return new Set()
+  const rows = await tx.$queryRaw<{ username: string }[]>`
+    SELECT username.username FROM username JOIN ${claimed(claims)} USING (username)
+     WHERE NOT ${isFreeFor(Prisma.sql`claimed.email_index`)}`
+  return new Set(rows.map(({ username }) => username))
+}
+
+/** Takes usernames for good; @returns whether all of them were still free. */
+export async function takeUsernames(tx: Transaction, claims: UsernameClaim[]): Promise<boolean> {
+  if (claims.length === 0) return true
+  const emailIndex = Prisma.sql`(SELECT claimed.email_index FROM ${claimed(claims)}
+                                   WHERE claimed.username = username.username)`
+  const taken = await tx.$executeRaw`
+    INSERT INTO username (username, holder_id)
+    SELECT claimed.username, claimed.holder_id FROM ${claimed(claims)}
+    ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = NULL
+     WHERE ${isFreeFor(emailIndex)}`
+  return taken === claims.length
+}
+
+/** As `claimUsername` judges: free again, or reserved for the same address. */
+function isFreeFor(emailIndex: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`(username.expires_at IS NOT NULL AND
+    (username.expires_at <= latchkey_now() OR EXISTS
+       (SELECT FROM registration WHERE registration.id = username.holder_id
+           AND registration.email_index = ${emailIndex})))`
+}
+
+/** The claims as rows. The indexes go as hex: the adapter has no array of bytes. */
+function claimed(claims: UsernameClaim[]): Prisma.Sql {
+  const usernames = claims.map(({ username }) => username)
+  const holders = claims.map(({ holderId }) => holderId)
+  const indexes = claims.map(({ emailIndex }) => Buffer.from(emailIndex).toString('hex'))
+  return Prisma.sql`(SELECT u AS username, h::uuid AS holder_id, decode(e, 'hex') AS email_index
+    FROM unnest(${usernames}::text[], ${holders}::text[], ${indexes}::text[]) AS claim (u, h, e)) AS claimed`
 }

@@ -4,6 +4,7 @@ export const AUDIT_EVENTS = {
   'account.verified': 'the address was proven: the user exists',
   'account.verification_failed': 'a mail token or typed code did not hold',
   'account.created': 'by an operator, at the command line',
+  'account.imported': 'by an operator, from a file of another system',
   'account.erased': 'the person is gone; the trail keeps the bare id',
   'account.disabled': 'by an administrator; every session ended',
   'account.enabled': 'by an administrator',
