@@ -3,6 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { createRoleStore } from '../../src/accounts/role-store.ts'
+import { openRoles } from '../../src/accounts/roles.ts'
+import { createUserImportStore } from '../../src/accounts/user-import-store.ts'
+import { createUserImport } from '../../src/accounts/user-import.ts'
+import { createAudit } from '../../src/audit/record.ts'
+import { readConfig } from '../../src/config.ts'
+import { openPlatform } from '../../src/platform/open-platform.ts'
 import type { TestApp } from './app.ts'
 import { collect } from './server.ts'
 
@@ -14,14 +21,46 @@ export type FileLine = Record<string, unknown> | string | Buffer
 /** Writes an import file that goes with the test. */
 export async function givenImportFile(t: Test, lines: FileLine[]): Promise<string> {
   const file = join(t.testdir(), `${randomBytes(6).toString('hex')}.jsonl`)
+  await writeFile(file, encode(lines))
+  return file
+}
+
+function encode(lines: FileLine[]): Buffer {
   const encoded = lines.flatMap((line) => [
     Buffer.isBuffer(line)
       ? line
       : Buffer.from(typeof line === 'string' ? line : JSON.stringify(line)),
     Buffer.from('\n')
   ])
-  await writeFile(file, Buffer.concat(encoded))
-  return file
+  return Buffer.concat(encoded)
+}
+
+/** What the script does, without the second that a process takes to start. */
+export async function givenImporter(t: Test, app: TestApp) {
+  const { databaseUrl } = app
+  const platform = await openPlatform({ ...readConfig(app.env), databaseUrl }, () => undefined)
+  t.teardown(platform.close)
+  const { postgres, sealer, clock } = platform
+  const record = createAudit({ sealer, clock })
+  const store = createUserImportStore({ postgres, sealer, clock, record })
+  const { exists: roleExists } = await openRoles(createRoleStore(postgres))
+
+  return async function run(lines: FileLine[], { dryRun } = { dryRun: false }) {
+    await clock.sync()
+    const bad: string[] = []
+    const importUsers = createUserImport({
+      store,
+      roleExists,
+      onBad: ({ number, reason }) => bad.push(`line ${number}: ${reason}`),
+      onProgress: () => undefined
+    })
+    return { ...(await importUsers(inPieces(encode(lines)), { dryRun })), reasons: bad }
+  }
+}
+
+/** As a disk might give it: no piece ends where a line does. */
+async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let from = 0; from < bytes.length; from += 1_009) yield bytes.subarray(from, from + 1_009)
 }
 
 /** Starts `npm run users -- import …` on the app's own database. */
