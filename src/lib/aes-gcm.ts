@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { secretKeyOf } from './secret-key.ts'
 
 const VERSION = 1
 const KEY_ID_BYTES = 4
@@ -15,7 +16,9 @@ export type NamedKey = { id: string; key: Buffer }
  */
 export function seal({ id, key }: NamedKey, plaintext: Buffer, place: string): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv('aes-256-gcm', secretKeyOf(key), nonce, {
+    authTagLength: TAG_BYTES
+  })
   cipher.setAAD(Buffer.from(place))
   const body = Buffer.concat([cipher.update(plaintext), cipher.final()])
   return Buffer.concat([

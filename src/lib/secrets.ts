@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
+import { secretKeyOf } from './secret-key.ts'
 
 /** No 0, 1, I, O: nothing that is read out or typed wrong. 32 characters, so one is worth 5 bits. */
 const CODE_ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ'
@@ -14,7 +15,7 @@ export function sha256(value: string | Uint8Array): Buffer {
 }
 
 export function hmacSha256(key: Buffer, value: string | Uint8Array): Buffer {
-  return createHmac('sha256', key).update(value).digest()
+  return createHmac('sha256', secretKeyOf(key)).update(value).digest()
 }
 
 /** Compares in a time that tells nothing about either. */
