@@ -17,7 +17,7 @@ export const ImportLine = Type.Object(
     phone_number: Type.Optional(PhoneField),
     locale: Type.Optional(LocaleField),
     roles: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 32 })),
-    password_hash: Type.Optional(Type.String({ minLength: 1, maxLength: 2_048 }))
+    password_hash: Type.Optional(Line(2_048))
   },
   { additionalProperties: false }
 )

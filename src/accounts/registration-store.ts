@@ -103,7 +103,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
   async function renew(email: { address: string; canonical: string }): Promise<void> {
     const emailIndex = sealer.emailIndex(email.canonical)
     await postgres.transaction(async (tx) => {
-      await lockRegistrations(tx, [emailIndex])
+      await lockRegistrations(tx, [Buffer.from(emailIndex).toString('hex')])
       const registration = await tx.registration.findFirst({
         where: { emailIndex, expiresAt: { gt: clock.now() } },
         orderBy: { createdAt: 'desc' }
@@ -142,7 +142,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     return postgres.transaction(async (tx) => {
       const emailIndex = await mailTokens.findEmailIndex(tx, 'verify_email', presented)
       if (emailIndex === null) return null
-      await lockRegistrations(tx, [emailIndex])
+      await lockRegistrations(tx, [Buffer.from(emailIndex).toString('hex')])
       const spent = await mailTokens.consume(tx, 'verify_email', presented)
       const id = spent?.registrationId ?? spent?.userId
       if (id === undefined || id === null) return null

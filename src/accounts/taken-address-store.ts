@@ -1,3 +1,4 @@
+import { Prisma } from '../platform/prisma/client.ts'
 import type { Transaction } from '../platform/postgres.ts'
 
 /** Which address, and whose own it does not count for. */
@@ -25,18 +26,24 @@ export async function isSomebodys(
   return owners + keepers > 0
 }
 
-/** Of many addresses, those that are somebody's and those that are kept for somebody; as hex. */
+/** Of many addresses, as hex, those that are somebody's and those that are kept for somebody. */
 export async function findSomebodys(
   tx: Transaction,
-  { emailIndexes, now }: { emailIndexes: Uint8Array<ArrayBuffer>[]; now: Date }
+  emailIndexes: string[]
 ): Promise<{ owned: Set<string>; kept: Set<string> }> {
-  const emailIndex = { in: emailIndexes }
-  const select = { emailIndex: true }
-  const owners = await tx.user.findMany({ where: { emailIndex }, select })
-  const keepers = await tx.reservedEmail.findMany({
-    where: { emailIndex, expiresAt: { gt: now } },
-    select
-  })
-  const hexOf = (row: { emailIndex: Uint8Array }) => Buffer.from(row.emailIndex).toString('hex')
-  return { owned: new Set(owners.map(hexOf)), kept: new Set(keepers.map(hexOf)) }
+  const asked = indexesIn(emailIndexes)
+  const rows = await tx.$queryRaw<{ emailIndex: string; isOwned: boolean }[]>`
+    SELECT encode(email_index, 'hex') AS "emailIndex", TRUE AS "isOwned"
+      FROM users WHERE email_index IN ${asked}
+     UNION ALL
+    SELECT encode(email_index, 'hex'), FALSE
+      FROM reserved_email WHERE email_index IN ${asked} AND expires_at > latchkey_now()`
+  const those = (isOwned: boolean) =>
+    new Set(rows.filter((row) => row.isOwned === isOwned).map(({ emailIndex }) => emailIndex))
+  return { owned: those(true), kept: those(false) }
+}
+
+/** Many addresses, given as hex, as one parameter. */
+export function indexesIn(emailIndexes: string[]): Prisma.Sql {
+  return Prisma.sql`(SELECT decode(hex, 'hex') FROM string_to_table(${emailIndexes.join(' ')}, ' ') AS hex)`
 }

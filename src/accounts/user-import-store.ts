@@ -5,7 +5,6 @@ import { UnavailableError } from '../errors.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import { Prisma } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
 import { findSomebodys } from './taken-address-store.ts'
@@ -75,16 +74,13 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
 
   async function addRows(tx: Transaction, rows: IdentifiedPerson[]): Promise<Verdict[]> {
     // Whoever verifies a registration of these addresses now does so before, or finds the user.
-    const registered = await lockRegistrations(
-      tx,
-      rows.map(({ emailIndex }) => emailIndex)
-    )
+    const registered = new Set(await lockRegistrations(tx, rows.map(indexOf)))
     const verdicts = await judgeRows(tx, rows)
     const fresh = rows.filter((_row, index) => verdicts[index] === 'new')
     if (fresh.length === 0) return verdicts
     if (!(await takeUsernames(tx, claimsOf(fresh)))) throw new OvertakenError()
-    await tx.user.createMany({ data: fresh.map(columnsOf) })
-    await dropRegistrations(tx, fresh, new Set(registered.map(hexOf)))
+    if (!(await insertUsers(tx, fresh.map(columnsOf)))) throw new OvertakenError()
+    await dropRegistrations(tx, fresh, registered)
     await record(
       tx,
       fresh.map(({ id }) => ({
@@ -97,11 +93,11 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
   }
 
   async function judgeRows(tx: Transaction, rows: IdentifiedPerson[]): Promise<Verdict[]> {
-    const emailIndexes = rows.map(({ emailIndex }) => emailIndex)
-    const { owned, kept } = await findSomebodys(tx, { emailIndexes, now: clock.now() })
+    const { owned, kept } = await findSomebodys(tx, rows.map(indexOf))
     const takenUsernames = await findTakenUsernames(tx, claimsOf(rows))
-    return rows.map(({ emailIndex, person }) => {
-      const hex = hexOf(emailIndex)
+    return rows.map((row) => {
+      const hex = indexOf(row)
+      const { person } = row
       if (owned.has(hex)) return 'there'
       if (kept.has(hex)) return 'email_kept'
       const isTaken = person.username !== null && takenUsernames.has(person.username)
@@ -114,24 +110,66 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
     return { id, emailIndex: sealer.emailIndex(person.email.canonical), person }
   }
 
-  function columnsOf({ id, emailIndex, person }: IdentifiedPerson) {
-    const { email, isEmailVerified, phoneNumber, ...columns } = person
+  function columnsOf(row: IdentifiedPerson): UserColumns {
+    const { id, person } = row
+    const { email, phoneNumber: phone } = person
     const now = clock.now()
+    const seal = (text: string, column: 'email_sealed' | 'phone_sealed') =>
+      toHex(sealer.seal(text, userPlace(id, column)))
     return {
-      ...columns,
       id,
-      emailIndex,
-      emailSealed: sealer.seal(email.address, userPlace(id, 'email_sealed')),
-      emailVerifiedAt: isEmailVerified ? now : null,
-      phoneIndex: phoneNumber === null ? null : sealer.phoneIndex(phoneNumber),
-      phoneSealed:
-        phoneNumber === null ? null : sealer.seal(phoneNumber, userPlace(id, 'phone_sealed')),
-      createdAt: now,
-      updatedAt: now
+      email_index: indexOf(row),
+      email_sealed: seal(email.address, 'email_sealed'),
+      email_verified_at: person.isEmailVerified ? now : null,
+      phone_index: phone === null ? null : toHex(sealer.phoneIndex(phone)),
+      phone_sealed: phone === null ? null : seal(phone, 'phone_sealed'),
+      username: person.username,
+      password_hash: person.passwordHash,
+      name: person.name,
+      surname: person.surname,
+      locale: person.locale,
+      roles: person.roles,
+      created_at: now
     }
   }
 
   return { judge, add }
+}
+
+/** A row of `users`, as JSON takes it: bytes are hex. */
+type UserColumns = {
+  id: string
+  email_index: string
+  email_sealed: string
+  email_verified_at: Date | null
+  phone_index: string | null
+  phone_sealed: string | null
+  username: string | null
+  password_hash: string | null
+  name: string | null
+  surname: string | null
+  locale: string | null
+  roles: string[]
+  created_at: Date
+}
+
+/**
+ * One parameter for all rows: with one for each column of each, the statement itself is what costs.
+ * @returns whether none of them was there
+ */
+async function insertUsers(tx: Transaction, rows: UserColumns[]): Promise<boolean> {
+  const inserted = await tx.$executeRaw`
+    INSERT INTO users (id, email_index, email_sealed, email_verified_at, phone_index, phone_sealed,
+                       username, password_hash, name, surname, locale, roles, created_at, updated_at)
+    SELECT id, decode(email_index, 'hex'), decode(email_sealed, 'hex'), email_verified_at,
+           decode(phone_index, 'hex'), decode(phone_sealed, 'hex'),
+           username, password_hash, name, surname, locale, roles, created_at, created_at
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS person (id uuid, email_index text, email_sealed text, email_verified_at timestamptz,
+                   phone_index text, phone_sealed text, username text, password_hash text,
+                   name text, surname text, locale text, roles text[], created_at timestamptz)
+    ON CONFLICT DO NOTHING`
+  return inserted === rows.length
 }
 
 /** An address has one owner now: what was registered for it leads nowhere any more. */
@@ -140,7 +178,8 @@ async function dropRegistrations(
   rows: IdentifiedPerson[],
   registered: Set<string>
 ): Promise<void> {
-  const concerned = rows.filter(({ emailIndex }) => registered.has(hexOf(emailIndex)))
+  const concerned = rows.filter((row) => registered.has(indexOf(row)))
+  if (concerned.length === 0) return
   for (const { id, emailIndex } of concerned) await passUsernames(tx, { userId: id, emailIndex })
   const emailIndexes = concerned.map(({ emailIndex }) => emailIndex)
   await tx.registration.deleteMany({ where: { emailIndex: { in: emailIndexes } } })
@@ -152,13 +191,11 @@ function claimsOf(rows: IdentifiedPerson[]): UsernameClaim[] {
   )
 }
 
-const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
-const UNIQUE_VIOLATION = 'P2002'
+const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+const indexOf = ({ emailIndex }: IdentifiedPerson) => toHex(emailIndex)
 
 function isWorthAnotherTry(error: unknown): boolean {
-  if (error instanceof OvertakenError || error instanceof UnavailableError) return true
-  return error instanceof Prisma.PrismaClientKnownRequestError && error.code === UNIQUE_VIOLATION
+  return error instanceof OvertakenError || error instanceof UnavailableError
 }
 
 type IdentifiedPerson = {

@@ -87,11 +87,14 @@ function isFreeFor(emailIndex: Prisma.Sql): Prisma.Sql {
            AND registration.email_index = ${emailIndex})))`
 }
 
-/** The claims as rows. The indexes go as hex: the adapter has no array of bytes. */
+/** The claims as rows, and as one parameter. */
 function claimed(claims: UsernameClaim[]): Prisma.Sql {
-  const usernames = claims.map(({ username }) => username)
-  const holders = claims.map(({ holderId }) => holderId)
-  const indexes = claims.map(({ emailIndex }) => Buffer.from(emailIndex).toString('hex'))
-  return Prisma.sql`(SELECT u AS username, h::uuid AS holder_id, decode(e, 'hex') AS email_index
-    FROM unnest(${usernames}::text[], ${holders}::text[], ${indexes}::text[]) AS claim (u, h, e)) AS claimed`
+  const rows = claims.map(({ username, holderId, emailIndex }) => ({
+    username,
+    holder_id: holderId,
+    hex: Buffer.from(emailIndex).toString('hex')
+  }))
+  return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      AS claim (username text, holder_id uuid, hex text)) AS claimed`
 }
