@@ -54,6 +54,11 @@ void t.test('a whole line, imported: the person is as it says, with an audit eve
     status: 'active'
   })
   t.equal((await app.post('/auth/login', { username: 'ada', password: PASSWORD })).statusCode, 200)
+  const [stored] = await app.sql<{ text: string }>(
+    `SELECT concat(users::text, encode(email_sealed, 'escape'), encode(phone_sealed, 'escape')) AS text
+       FROM users WHERE username = 'ada'`
+  )
+  t.notMatch(stored!.text, new RegExp(`${email}|4915112345678`, 'i'), 'addresses are sealed')
   const events = await app.sql('SELECT details FROM audit_event WHERE type = $1 AND user_id = $2', [
     'account.imported',
     answer.json().user.id
@@ -109,6 +114,10 @@ void t.test(
       [/roles: must/, { email: freshEmail(), roles: 'admin' }],
       [/roles: names a role that does not exist/, { email: freshEmail(), roles: ['user', secret] }],
       [/password_hash: is of no known scheme/, { email: freshEmail(), password_hash: secret }],
+      [
+        /password_hash: must/,
+        { email: freshEmail(), password_hash: HASH.replace('sea', 'canary\u0000') }
+      ],
       [
         /password_hash: bcrypt has no cost of 4 to 14/,
         { email: freshEmail(), password_hash: `$2b$31$${'canaryvalue'.repeat(5).slice(0, 53)}` }
