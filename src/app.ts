@@ -6,6 +6,7 @@ import { passwordRoutes } from './accounts/password-routes.ts'
 import { profileRoutes } from './accounts/profile-routes.ts'
 import { openAccounts } from './accounts/room.ts'
 import { accountRoutes } from './accounts/routes.ts'
+import { outboxRoutes } from './admin/outbox-routes.ts'
 import { openAdmin } from './admin/room.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { createAudit } from './audit/record.ts'
@@ -20,6 +21,7 @@ import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import securityHeaders from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
+import { openMailTemplates } from './mail/render.ts'
 import { mailDirectoryOf, openMail } from './mail/room.ts'
 import { healthRoutes } from './ops/health.ts'
 import { metricsRoutes } from './ops/metrics.ts'
@@ -46,7 +48,7 @@ declare module 'fastify' {
 /**
  * The whole house, in reading order: what it stands on, its rooms, its doors. Tests and production
  * build the same one; it never listens.
- * @throws when Postgres does not answer or the key-encryption key does not fit
+ * @throws when Postgres does not answer, the key-encryption key does not fit, or a mail template is wrong
  */
 export async function buildApp(config: PlatformConfig) {
   const { issuer } = config
@@ -56,6 +58,7 @@ export async function buildApp(config: PlatformConfig) {
   }
 
   // What it stands on.
+  const render = openMailTemplates(config)
   const platform = await openPlatform(config, onFault)
   const { postgres, ephemeral, clock, sealer } = platform
   app.decorate('clock', clock)
@@ -64,7 +67,7 @@ export async function buildApp(config: PlatformConfig) {
   const record = createAudit({ sealer, clock })
   const signing = await openSigning(platform, onFault)
   const tokens = await openTokens(platform, signing.keyRing, config, onFault)
-  const mail = openMail(platform, config, onFault)
+  const mail = openMail({ platform, config, render, onFault })
   const abuse = openAbuse(platform)
   const endSessions = createSessionEnder({ clock, record })
   const { revocationFeed } = tokens
@@ -95,7 +98,9 @@ export async function buildApp(config: PlatformConfig) {
   const crossSite = createCrossSiteRule(config)
   await app.register(sessionRoutes, { ...sessions, crossSite })
   await app.register(ownSessionRoutes, sessions)
-  await app.register(adminRoutes, openAdmin({ ...rooms, accounts, sessions }))
+  const admin = openAdmin({ ...rooms, accounts, sessions })
+  await app.register(adminRoutes, admin)
+  await app.register(outboxRoutes, admin)
   await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {

@@ -16,6 +16,7 @@ export const PROBLEM_STATUS = {
   erasure_not_yet: 409,
   email_change_not_yet: 409,
   not_yourself: 409,
+  not_parked: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   validation_failed: 422,

@@ -1,6 +1,7 @@
 import {
   boolean,
   certificates,
+  displayName,
   hostPortList,
   integer,
   key256,
@@ -89,7 +90,20 @@ export const SETTINGS = {
     url('smtp:', 'smtps:'),
     'mail is kept as files; required in production'
   ),
-  mailFrom: optional('MAIL_FROM', 'Sender of every mail', mailbox, 'Latchkey <no-reply@localhost>'),
+  mailFrom: optional(
+    'MAIL_FROM',
+    'Sender of every mail; a bare address is shown as `BRAND_NAME`',
+    mailbox,
+    { name: undefined, address: 'no-reply@localhost' },
+    'no-reply@localhost'
+  ),
+  mailTemplatesDir: unset(
+    'MAIL_TEMPLATES_DIR',
+    'Folder of mail templates of your own, see [docs/mail.md](docs/mail.md)',
+    text,
+    'ours'
+  ),
+  brandName: optional('BRAND_NAME', 'What the service is called in mails', displayName, 'Latchkey'),
   keyEncryptionKey: unset(
     'KEY_ENCRYPTION_KEY',
     'Seals every other key: 32 random bytes, hex or base64',

@@ -6,6 +6,8 @@ import type { Platform } from '../platform/open-platform.ts'
 import type { EndSessions } from '../sessions/end-sessions.ts'
 import type { Sessions } from '../sessions/room.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import { createOutboxAdminStore } from './outbox-admin-store.ts'
+import { createOutboxAdmin } from './outbox-admin.ts'
 import { createUserAdminStore } from './user-admin-store.ts'
 import { createUserAdmin } from './user-admin.ts'
 
@@ -32,5 +34,6 @@ export function openAdmin(deps: AdminDeps) {
     forgive: abuse.lanes.forgive,
     revocationFeed
   })
-  return { userAdmin, findEvents }
+  const outboxAdmin = createOutboxAdmin(createOutboxAdminStore({ postgres, record }))
+  return { userAdmin, outboxAdmin, findEvents }
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { EmailField, IdField, Nullable, TimeField, UserRef } from '../http/schemas.ts'
+import { OUTBOX_KINDS, type OutboxKind } from '../mail/outbox.ts'
 
 /** Queries are text: a number comes as digits. */
 const LimitField = Type.String({
@@ -77,4 +78,44 @@ export const UserDetailAnswer = Type.Object({
     })
   ),
   events: Type.Array(AuditEntry)
+})
+
+const OutboxStateField = Type.Union([
+  Type.Literal('waiting'),
+  Type.Literal('parked'),
+  Type.Literal('expired')
+])
+
+const OutboxKindField = Type.Unsafe<OutboxKind>(
+  Type.Union(OUTBOX_KINDS.map((kind) => Type.Literal(kind)))
+)
+
+export const OutboxQuery = Type.Object(
+  {
+    limit: Type.Optional(LimitField),
+    cursor: Type.Optional(IdField),
+    state: Type.Optional(OutboxStateField),
+    kind: Type.Optional(OutboxKindField)
+  },
+  { additionalProperties: false }
+)
+
+export const OutboxParams = Type.Object({ id: IdField })
+
+export const OutboxEntryBody = Type.Object({
+  id: IdField,
+  kind: OutboxKindField,
+  topic: Nullable(Type.String({ description: 'The template of a mail' })),
+  state: OutboxStateField,
+  attempts: Type.Integer(),
+  last_error: Nullable(Type.String({ description: 'The kind of failure, such as SMTP 550 5.1.1' })),
+  created_at: TimeField,
+  next_attempt_at: Nullable(TimeField),
+  expires_at: TimeField,
+  parked_at: Nullable(TimeField)
+})
+
+export const OutboxAnswer = Type.Object({
+  messages: Type.Array(OutboxEntryBody),
+  next_cursor: Nullable(Type.String())
 })

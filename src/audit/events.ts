@@ -27,6 +27,8 @@ export const AUDIT_EVENTS = {
     'a refresh token that had been spent long ago was shown: the session ended',
   'session.ahead_of_store':
     'a refresh token newer than its row was shown: Postgres had lost commits',
+  'outbox.retried': 'by an administrator: a parked message is sent again',
+  'outbox.deleted': 'by an administrator: a message that was not sent never will be',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { oneLine } from './plain-text.ts'
 
 /** A parsed setting, or what it should have been. */
 export type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
@@ -126,7 +127,22 @@ export function key256(value: string): Parsed<Buffer> {
   return { ok: false, expected: '32 random bytes as hex or base64 (openssl rand -base64 32)' }
 }
 
-export function mailbox(value: string): Parsed<string> {
-  if (/^([^<>"\r\n]+ )?<?[^\s<>"@]+@[^\s<>"@]+>?$/.test(value)) return ok(value)
+/** Who a mail is from; without a name it is the brand's. */
+export type Mailbox = { name: string | undefined; address: string }
+
+export function mailbox(value: string): Parsed<Mailbox> {
+  const [, name, address] = MAILBOX.exec(value) ?? []
+  if (address !== undefined) return ok({ name: name?.trim(), address })
   return { ok: false, expected: 'an address, such as Latchkey <no-reply@example.com>' }
+}
+
+const MAILBOX = /^(?:([^<>"\p{Cc}]+ )?<)?([^\s<>"@]+@[^\s<>"@]+)>?$/u
+
+/** A name that people are shown: one line of visible text. */
+export function displayName(value: string): Parsed<string> {
+  if (value === oneLine(value) && /^[^<>"]{1,60}$/.test(value)) return ok(value)
+  return {
+    ok: false,
+    expected: 'a name of at most 60 characters in one line, without < > and quotes'
+  }
 }

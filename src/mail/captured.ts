@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
-import { envelope, type MailTransport, type RenderedMail } from './transport.ts'
+import { envelope, type MailTransport, type RenderedMail, type Sender } from './transport.ts'
 
 /** A mail that was kept instead of sent. */
 export type CapturedMail = Omit<RenderedMail, 'messageId'> & { id: string; file: string }
@@ -10,7 +10,7 @@ export type CapturedMail = Omit<RenderedMail, 'messageId'> & { id: string; file:
  * Mail as files: what `npm start` uses while no mail server is configured. Each is a whole `.eml`, with
  * its parts beside it (`.json`) for the page that shows them.
  */
-export function createCapturedTransport(directory: string, from: string): MailTransport {
+export function createCapturedTransport(directory: string, from: Sender): MailTransport {
   const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
 
   async function keep(name: string, content: string | Buffer): Promise<void> {

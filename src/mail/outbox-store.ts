@@ -44,12 +44,27 @@ const POSTPONE = {
      WHERE id = $1 AND claimed_until = $2`
 }
 
-/** What is no use any more is not kept either. */
+/** Only the holder of the lease may say that it was refused for good. Its payload stays until it expires. */
+const PARK = {
+  name: 'outbox_park',
+  text: `
+    UPDATE outbox_message SET parked_at = latchkey_now(), last_error = $3, claimed_until = NULL
+     WHERE id = $1 AND claimed_until = $2`
+}
+
+/** What is no use any more is not kept either; what is under way at that moment, a little longer. */
 const PARK_EXPIRED = {
   name: 'outbox_park_expired',
   text: `
-    UPDATE outbox_message SET parked_at = latchkey_now(), payload_sealed = NULL
-     WHERE sent_at IS NULL AND parked_at IS NULL AND expires_at <= latchkey_now()`
+    WITH expired AS (
+      SELECT id, parked_at FROM outbox_message
+       WHERE kind = $1 AND payload_sealed IS NOT NULL AND expires_at <= latchkey_now()
+         AND (claimed_until IS NULL OR claimed_until <= latchkey_now())
+       FOR UPDATE SKIP LOCKED)
+    UPDATE outbox_message
+       SET parked_at = coalesce(expired.parked_at, latchkey_now()), payload_sealed = NULL, claimed_until = NULL
+      FROM expired WHERE outbox_message.id = expired.id
+    RETURNING expired.parked_at IS NULL AS "wasWaiting"`
 }
 
 export function createOutboxStore(postgres: Postgres) {
@@ -71,9 +86,15 @@ export function createOutboxStore(postgres: Postgres) {
     await postgres.query(POSTPONE, [id, claimedUntil, delaySeconds, errorCode])
   }
 
-  async function parkExpired(): Promise<void> {
-    await postgres.query(PARK_EXPIRED, [])
+  async function park({ id, claimedUntil }: ClaimedMessage, errorCode: string): Promise<void> {
+    await postgres.query(PARK, [id, claimedUntil, errorCode])
   }
 
-  return { take, finish, postpone, parkExpired }
+  /** @returns how many were still waiting to be sent */
+  async function parkExpired(kind: OutboxKind): Promise<number> {
+    const rows = await postgres.query<{ wasWaiting: boolean }>(PARK_EXPIRED, [kind])
+    return rows.filter(({ wasWaiting }) => wasWaiting).length
+  }
+
+  return { take, finish, postpone, park, parkExpired }
 }

@@ -38,10 +38,33 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     })
   }
 
+  /**
+   * The same with labels; what `read` does not name is not there.
+   * @param read throws when it cannot be told
+   */
+  function labelledGauge<const Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: () => Promise<{ labels: Record<Label, string>; value: number }[]>
+  ): void {
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        const values = await read().catch(() => [])
+        this.reset()
+        for (const { labels, value } of values) this.set(labels, value)
+      }
+    })
+  }
+
   /** Prometheus' text format. */
   async function render(): Promise<{ contentType: string; body: string }> {
     return { contentType: registry.contentType, body: await registry.metrics() }
   }
 
-  return { counter, gauge, render }
+  return { counter, gauge, labelledGauge, render }
 }

@@ -150,7 +150,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
     await record(tx, { type: 'session.reuse_detected', origin, ...owner(session), details })
     const place = userPlace(session.userId, 'email_sealed')
     const to = sealer.open(session.emailSealed, place)
-    const data = { issuer, device: session.device ?? 'unknown device' }
+    const data = { issuer, device: session.device }
     const mail = { template: 'session-reuse', to, locale: session.locale, data } as const
     await enqueueMail(tx, mail, MAIL_SECONDS)
     return { kind: 'reused', sessionId: session.id, revokedAt }

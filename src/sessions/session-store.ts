@@ -115,7 +115,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     const at = `${createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`
     const data = {
       issuer,
-      device: device ?? 'an unnamed device',
+      device,
       at,
       resetLink: `${issuer}/forgot-password`
     }

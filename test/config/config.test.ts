@@ -231,7 +231,8 @@ void t.test('choices and lists: only what they name', (t) => {
     DATABASE_URL: ['mysql://canary@db', 'canary', 'http://canary'],
     REDIS_URL: ['http://canary', 'canary:6379'],
     SMTP_URL: ['mail.canary:25', 'http://canary'],
-    MAIL_FROM: ['nobody', 'a@b@c', 'x <a@b.c>\r\nBcc: canary@example.com']
+    MAIL_FROM: ['nobody', 'a@b@c', 'x <a@b.c>\r\nBcc: canary@example.com'],
+    BRAND_NAME: ['<b>canary</b>', 'canary\r\nBcc: x', 'canary\u202e', 'x'.repeat(61)]
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) refuses(t, { [name]: value }, name, value)
@@ -243,6 +244,9 @@ void t.test('choices and lists: only what they name', (t) => {
     OUTBOUND_ALLOWED_HOSTS: 'hooks.internal:8443 10.0.0.7:443, [::1]:9000'
   })
   t.strictSame(config.outboundAllowedHosts, ['hooks.internal:8443', '10.0.0.7:443', '[::1]:9000'])
+  const from = (MAIL_FROM: string) => readConfig({ MAIL_FROM }).mailFrom
+  t.strictSame(from('Acme, Inc. <a@b.c>'), { name: 'Acme, Inc.', address: 'a@b.c' })
+  t.strictSame(from('a@b.c'), { name: undefined, address: 'a@b.c' })
   t.strictSame(config.corsOrigins, ['https://a.example', 'http://localhost:5173'])
   t.strictSame(config.trustedProxies, ['10.0.0.0/8', '127.0.0.1', '::1', 'fd00::/8', 'loopback'])
   t.strictSame(config.accessTokenClaims.toSorted(), ['email', 'name'])

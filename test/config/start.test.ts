@@ -11,7 +11,13 @@ import { startInVain } from '../support/start.ts'
 const CANARY = 'c4n4ry'
 
 /** Any text will do for these, so that nothing can be wrong with it here. */
-const FREE_TEXT = ['KEYS_DIR', 'DATA_DIR', 'ACCESS_TOKEN_AUDIENCE']
+const FREE_TEXT = [
+  'MAIL_TEMPLATES_DIR',
+  'BRAND_NAME',
+  'KEYS_DIR',
+  'DATA_DIR',
+  'ACCESS_TOKEN_AUDIENCE'
+]
 
 const PRODUCTION = {
   NODE_ENV: 'production',

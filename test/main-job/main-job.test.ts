@@ -39,7 +39,7 @@ void t.test(
     const { person, mail, text, html, link, token, code } = await register()
     t.strictSame(mail.to, [{ address: person.email, name: '' }])
     t.strictSame(mail.from, { address: 'no-reply@localhost', name: 'Latchkey' })
-    t.equal(mail.subject, 'Verify your e-mail address')
+    t.equal(mail.subject, 'Verify your e-mail address for Latchkey')
     t.match(mail.messageId, /^<[0-9a-f-]{36}@localhost>$/)
     t.match(
       mail.headers.find(({ key }) => key === 'content-type')?.value,

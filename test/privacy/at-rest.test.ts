@@ -110,11 +110,11 @@ void t.test('a whole life, dumped at any moment: nothing that a thief could use'
   await post('/auth/resend-verification', { email: PERSON }, 200)
   dumps['while mail waits'] = await dumpDatabase(databaseUrl)
 
-  sink.become({ refuse: '550 5.1.1 <ADDRESS>: no such person here' })
+  sink.become({ refuse: '450 4.2.1 <ADDRESS>: not now' })
   await sink.restart()
   await post('/auth/register', { email: REFUSED, password: PASSWORD, phone_number: PHONE }, 201)
   await eventually('a refusal', async () => {
-    const refused = `SELECT id FROM outbox_message WHERE last_error LIKE 'SMTP 550%'`
+    const refused = `SELECT id FROM outbox_message WHERE last_error LIKE 'SMTP 450%'`
     return (await database.sql(refused)).length > 0
   })
   dumps['after a refused mail'] = await dumpDatabase(databaseUrl)
@@ -175,7 +175,7 @@ void t.test('a whole life, dumped at any moment: nothing that a thief could use'
     const lines = server.output().split('\n')
     t.ok(lines.length > 30, `${lines.length} lines`)
     t.ok(
-      lines.some((line) => line.includes('SMTP 550')),
+      lines.some((line) => line.includes('SMTP 450')),
       'that the mail server refused one can be read'
     )
     const log = lines.map((line) => ({ place: 'log', forms: [line] }))

@@ -9,8 +9,10 @@ export type SinkMode =
   | 'stall'
   /** It keeps the message, and the answer never arrives. */
   | 'drop-answer'
-  /** Every recipient is refused with this answer; `ADDRESS` becomes the recipient. */
-  | { refuse: string }
+  /** It keeps the message, and answers neither that nor anything after it. */
+  | 'hold-answer'
+  /** Every recipient (or what `at` says) is refused with this answer; `ADDRESS` becomes the recipient. */
+  | { refuse: string; at?: 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' }
 
 export type SinkMessage = { from: string; to: string[]; raw: string; messageId: string }
 
@@ -88,17 +90,16 @@ function converse(socket: Socket, state: { mode: SinkMode }, messages: SinkMessa
   function command(line: string): void {
     const verb = line.slice(0, 4).toUpperCase()
     const address = /<(.*?)>/.exec(line)?.[1] ?? ''
-    if (verb === 'EHLO') say('250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8')
+    const { mode } = state
+    const refusal = typeof mode === 'object' && (mode.at ?? 'RCPT') === verb ? mode.refuse : null
+    if (refusal !== null) say(refusal.replace('ADDRESS', address))
+    else if (verb === 'EHLO') say('250-sink\r\n250-AUTH PLAIN\r\n250-8BITMIME\r\n250 SMTPUTF8')
     else if (verb === 'MAIL') {
       message = { from: address, to: [] }
       say('250 OK')
     } else if (verb === 'RCPT') {
-      const { mode } = state
-      if (typeof mode === 'object') say(mode.refuse.replace('ADDRESS', address))
-      else {
-        message.to.push(address)
-        say('250 OK')
-      }
+      message.to.push(address)
+      say('250 OK')
     } else if (verb === 'DATA') {
       inData = true
       say('354 go on')
@@ -112,7 +113,7 @@ function converse(socket: Socket, state: { mode: SinkMode }, messages: SinkMessa
     const messageId = /^Message-ID: (<.*>)\r?$/im.exec(raw)?.[1] ?? ''
     messages.push({ ...message, raw, messageId })
     if (state.mode === 'drop-answer') socket.destroy()
-    else say('250 kept')
+    else if (state.mode !== 'hold-answer') say('250 kept')
   }
 }
 
