@@ -14,6 +14,7 @@ const FEATURES = [
   'oauth',
   'mfa',
   'federation',
+  'webhooks',
   'pages',
   'ops'
 ]

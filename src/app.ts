@@ -37,6 +37,8 @@ import { openSigning } from './signing/room.ts'
 import { signingRoutes } from './signing/routes.ts'
 import { openTokens } from './tokens/room.ts'
 import { tokenRoutes } from './tokens/routes.ts'
+import { openWebhooks } from './webhooks/room.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -74,8 +76,15 @@ export async function buildApp(config: PlatformConfig) {
   const rooms = { platform, config, record, mail, abuse, endSessions, revocationFeed, onFault }
   const accounts = await openAccounts(rooms)
   const sessions = openSessions({ ...rooms, tokens, accounts })
+  const webhooks = openWebhooks(rooms)
   app.addHook('onClose', async () => {
-    await Promise.all([accounts.stop(), mail.stop(), tokens.stop(), signing.stop()])
+    await Promise.all([
+      accounts.stop(),
+      mail.stop(),
+      tokens.stop(),
+      signing.stop(),
+      webhooks.stop()
+    ])
     await platform.close()
   })
 
@@ -101,6 +110,7 @@ export async function buildApp(config: PlatformConfig) {
   const admin = openAdmin({ ...rooms, accounts, sessions })
   await app.register(adminRoutes, admin)
   await app.register(outboxRoutes, admin)
+  await app.register(webhookRoutes, webhooks)
   await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {

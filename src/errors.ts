@@ -17,6 +17,8 @@ export const PROBLEM_STATUS = {
   email_change_not_yet: 409,
   not_yourself: 409,
   not_parked: 409,
+  webhook_disabled: 409,
+  too_many_webhooks: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   validation_failed: 422,

@@ -29,6 +29,13 @@ export const AUDIT_EVENTS = {
     'a refresh token newer than its row was shown: Postgres had lost commits',
   'outbox.retried': 'by an administrator: a parked message is sent again',
   'outbox.deleted': 'by an administrator: a message that was not sent never will be',
+  'webhook.created': 'by an administrator: an endpoint is told events',
+  'webhook.changed': 'by an administrator',
+  'webhook.deleted': 'by an administrator',
+  'webhook.secret_rotated': 'by an administrator; the one before it signs too for a day',
+  'webhook.replayed': 'by an administrator: events of the past were sent again',
+  'webhook.tested': 'by an administrator: an event to see whether it arrives',
+  'webhook.disabled': 'the endpoint said that it is gone (410)',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

@@ -10,15 +10,21 @@ export type AuditDeps = { sealer: Sealer; clock: Clock }
 
 /** The audit trail. An event is written in the transaction that it describes: both happened, or neither. */
 export function createAudit({ sealer, clock }: AuditDeps) {
-  return async function record(tx: Transaction, event: AuditEvent | AuditEvent[]): Promise<void> {
+  /** @returns the ids of the events, in their order */
+  return async function record(
+    tx: Transaction,
+    event: AuditEvent | AuditEvent[]
+  ): Promise<string[]> {
+    const rows = [event].flat().map(rowOf)
     // One parameter, however many events: bulk acts write them by the hundred.
     await tx.$executeRaw`
       INSERT INTO audit_event
              (id, at, type, user_id, session_id, client_id, request_id, address_sealed, details)
       SELECT id, at, type, user_id, session_id, client_id, request_id, decode(address_sealed, 'hex'), details
-        FROM jsonb_to_recordset(${JSON.stringify([event].flat().map(rowOf))}::jsonb)
+        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
           AS event (id uuid, at timestamptz, type text, user_id uuid, session_id uuid, client_id text,
                     request_id text, address_sealed text, details jsonb)`
+    return rows.map(({ id }) => id)
   }
 
   function rowOf(event: AuditEvent) {

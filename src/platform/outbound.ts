@@ -5,7 +5,7 @@ import { resolveByDns, resolveBySystem, type Resolve } from './outbound/resolve.
 import { checkedAddresses, createTargetRule, type TargetRules } from './outbound/target.ts'
 
 export type { OutboundRequest, OutboundResponse } from './outbound/exchange.ts'
-export { OutboundError } from './outbound/outbound-error.ts'
+export { OutboundError, type OutboundReason } from './outbound/outbound-error.ts'
 
 /** @throws {OutboundError} when no answer came; any HTTP status, 3xx included, is an answer */
 export type Outbound = (request: OutboundRequest) => Promise<OutboundResponse>

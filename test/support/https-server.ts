@@ -47,7 +47,11 @@ export async function startHttpsServer(t: Teardown, certificate: Certificate, an
     seen,
     connections: () => state.connections,
     openSockets: () => sockets.size,
-    become: (next: Answer) => (state.answer = next)
+    become: (next: Answer) => (state.answer = next),
+    /** Cuts whoever is connected. */
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+    }
   }
 }
 

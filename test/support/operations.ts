@@ -73,7 +73,8 @@ const SAMPLES: Record<string, unknown> = {
   email: 'nobody@example.com',
   username: 'nobody',
   phone_number: '+4930123456',
-  locale: 'en'
+  locale: 'en',
+  events: ['*']
 }
 
 /** A value that the schema of a field takes. */
