@@ -122,7 +122,7 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
   const endSessions = createSessionEnder({ clock, record })
   const store = createUserAdminStore({ postgres, clock, endSessions, record })
   const origin = { requestId: 'npm run users', address: 'operator' }
-  const applied = await store.apply({ adminId: 'operator', userId: user.id, origin }, change)
+  const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)
   console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)
 }
 

@@ -9,7 +9,7 @@ import { accountRoutes } from './accounts/routes.ts'
 import { outboxRoutes } from './admin/outbox-routes.ts'
 import { openAdmin } from './admin/room.ts'
 import { adminRoutes } from './admin/routes.ts'
-import { createAudit } from './audit/record.ts'
+import { openAudit, type LogSeal } from './audit/room.ts'
 import access from './http/access.ts'
 import cookies from './http/cookies.ts'
 import { createCrossSiteRule } from './http/cross-site.ts'
@@ -62,11 +62,15 @@ export async function buildApp(config: PlatformConfig) {
   // What it stands on.
   const render = openMailTemplates(config)
   const platform = await openPlatform(config, onFault)
-  const { postgres, ephemeral, clock, sealer } = platform
+  const { postgres, ephemeral, clock } = platform
   app.decorate('clock', clock)
 
   // Rooms.
-  const record = createAudit({ sealer, clock })
+  const logSeal: LogSeal = (line, text) => {
+    app.log.info(line, text)
+  }
+  const audit = openAudit(platform, logSeal, onFault)
+  const { record } = audit
   const signing = await openSigning(platform, onFault)
   const tokens = await openTokens(platform, signing.keyRing, config, onFault)
   const mail = openMail({ platform, config, render, onFault })
@@ -78,13 +82,8 @@ export async function buildApp(config: PlatformConfig) {
   const sessions = openSessions({ ...rooms, tokens, accounts })
   const webhooks = openWebhooks(rooms)
   app.addHook('onClose', async () => {
-    await Promise.all([
-      accounts.stop(),
-      mail.stop(),
-      tokens.stop(),
-      signing.stop(),
-      webhooks.stop()
-    ])
+    const running = [accounts, mail, tokens, signing, webhooks, audit]
+    await Promise.all(running.map((room) => room.stop()))
     await platform.close()
   })
 

@@ -3,6 +3,7 @@ import type { GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
+import type { Failures } from './failures.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordStore } from './password-store.ts'
 import type { User } from './user.ts'
@@ -30,11 +31,12 @@ export type CredentialsDeps = {
   guess: GuessLanes['guess']
   countFlood: FloodCounter
   tellLocked: PasswordStore['tellLocked']
+  tellFailedPassword: Failures['tellPassword']
 }
 
 /** Every place where a password is compared; all of them count on the same lane of an account. */
 export function createCredentials(deps: CredentialsDeps) {
-  const { store, hasher, guess, countFlood, tellLocked } = deps
+  const { store, hasher, guess, countFlood, tellLocked, tellFailedPassword } = deps
 
   /**
    * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
@@ -69,8 +71,9 @@ export function createCredentials(deps: CredentialsDeps) {
   ): Promise<string> {
     const found = await store.findCredentials(user.id)
     const proven = await prove({ account: user.id }, found, password, origin)
-    if (proven === null) throw new ProblemError('invalid_credentials', 'This is not your password.')
-    return proven
+    if (proven !== null) return proven
+    await tellFailedPassword(user.id, origin)
+    throw new ProblemError('invalid_credentials', 'This is not your password.')
   }
 
   /** @returns the hash that stands for the password from now on, or null when it is not the right one */

@@ -136,7 +136,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
         data: { spentAt: clock.now() }
       })
       await tx.knownDevice.deleteMany({ where: { userId } })
-      const ended = await endSessions(tx, { userId }, 'email_change_undone', origin)
+      const ended = await endSessions(tx, { userId }, 'email_change_undone', { origin })
       await record(tx, { type: 'email.change_undone', origin, userId })
       return { ended }
     })

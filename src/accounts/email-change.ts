@@ -3,6 +3,7 @@ import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProveOwnPassword } from './credentials.ts'
 import type { EmailChangeStore } from './email-change-store.ts'
+import type { Failures } from './failures.ts'
 import { requireEmail } from './registration.ts'
 import type { User } from './user.ts'
 
@@ -11,11 +12,14 @@ export type EmailChanges = ReturnType<typeof createEmailChanges>
 export type EmailChangesDeps = {
   store: EmailChangeStore
   proveOwnPassword: ProveOwnPassword
+  tellFailedProof: Failures['tellProof']
   revocationFeed: RevocationFeed
 }
 
 /** Moving to another address: asked for with the password, proven at the new one, undoable from the old one. */
-export function createEmailChanges({ store, proveOwnPassword, revocationFeed }: EmailChangesDeps) {
+export function createEmailChanges(deps: EmailChangesDeps) {
+  const { store, proveOwnPassword, tellFailedProof, revocationFeed } = deps
+
   /** The same answer whether the new address is free or not. @throws {ProblemError} `invalid_credentials` */
   async function request(
     user: User,
@@ -40,6 +44,7 @@ export function createEmailChanges({ store, proveOwnPassword, revocationFeed }: 
   async function undo(token: string, origin: RequestOrigin): Promise<void> {
     const undone = await store.undo({ token }, origin)
     if (undone === null) {
+      await tellFailedProof('email.change_undo_failed', 'link', origin)
       throw new ProblemError('invalid_token', 'This link is wrong, was used, or has expired.')
     }
     revocationFeed.announce(undone.ended)

@@ -86,7 +86,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       }
       await mailTokens.killPending(tx, userId)
       await tx.knownDevice.deleteMany({ where: { userId } })
-      const ended = await endSessions(tx, { userId }, 'password_reset', origin)
+      const ended = await endSessions(tx, { userId }, 'password_reset', { origin })
       await record(tx, { type: 'password.reset', origin, userId })
       await notify(tx, user)
       return { userId, ended }
@@ -109,7 +109,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       if (user === undefined) return null
       await mailTokens.killPending(tx, userId)
       const target = { userId, exceptId: sessionId }
-      const ended = await endSessions(tx, target, 'password_changed', origin)
+      const ended = await endSessions(tx, target, 'password_changed', { origin })
       await record(tx, { type: 'password.changed', origin, userId, sessionId })
       await notify(tx, user)
       return { userId, ended }

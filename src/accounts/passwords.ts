@@ -4,6 +4,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProveOwnPassword } from './credentials.ts'
+import type { Failures } from './failures.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { PasswordStore } from './password-store.ts'
@@ -18,6 +19,7 @@ export type PasswordsDeps = {
   requireStrongPassword: PasswordPolicy
   limitCodeGuesses: GuessLimit
   proveOwnPassword: ProveOwnPassword
+  tellFailedProof: Failures['tellProof']
   forgive: GuessLanes['forgive']
   revocationFeed: RevocationFeed
 }
@@ -30,6 +32,7 @@ export function createPasswords(deps: PasswordsDeps) {
     requireStrongPassword,
     limitCodeGuesses,
     proveOwnPassword,
+    tellFailedProof,
     forgive,
     revocationFeed
   } = deps
@@ -52,6 +55,8 @@ export function createPasswords(deps: PasswordsDeps) {
         ? await store.reset(input, hash, origin)
         : await resetByCode(requireEmail(input.email).canonical, input.code, hash, origin)
     if (replaced === null) {
+      const by = 'token' in input ? 'link' : 'code'
+      await tellFailedProof('password.reset_failed', by, origin)
       throw new ProblemError(
         'invalid_token',
         'This link or code is wrong, was used, or has expired. Ask for a new mail.'

@@ -87,13 +87,15 @@ export function createProfileStore(deps: ProfileStoreDeps) {
   }
 
   /**
-   * Erases a person: everything sealed goes, the audit trail keeps the bare id. While an e-mail change
+   * Erases a person: everything sealed goes, the audit trail keeps the bare id. Postgres destroys the key
+   * of their addresses in the trail with the row of the user, whoever deletes that. While an e-mail change
    * may still be undone, it might be a thief who asks: not then.
+   * @param actorId the administrator who does it, if it is not the person
    */
   async function erase(
     user: User,
     origin: RequestOrigin,
-    by: string
+    actorId?: string
   ): Promise<{ kind: 'erased'; revokedAt: Date } | { kind: 'not_yet' }> {
     return postgres.transaction(async (tx) => {
       const revokedAt = clock.now()
@@ -101,13 +103,14 @@ export function createProfileStore(deps: ProfileStoreDeps) {
         where: { userId: user.id, expiresAt: { gt: revokedAt } }
       })
       if (undoable > 0) return { kind: 'not_yet' }
-      await endSessions(tx, { userId: user.id }, 'account_erased', origin)
+      const by = { origin, ...(actorId !== undefined && { actorId }) }
+      await endSessions(tx, { userId: user.id }, 'account_erased', by)
       await tx.revocation.create({
         data: { id: crypto.randomUUID(), kind: 'user', subject: user.id, revokedAt }
       })
       await tx.username.deleteMany({ where: { holderId: user.id } })
       await tx.user.delete({ where: { id: user.id } })
-      await record(tx, { type: 'account.erased', origin, userId: user.id, details: { by } })
+      await record(tx, { type: 'account.erased', ...by, userId: user.id })
       const { email: to, locale } = user
       await enqueueMail(
         tx,

@@ -37,7 +37,11 @@ export function createProfiles(deps: ProfilesDeps) {
   async function exportData(user: User) {
     const traces = await store.findTraces(user.id)
     const events = await findEvents({ userId: user.id, limit: EXPORTED_EVENTS })
-    return { user: toWireUser(user), ...traces, events }
+    // What an administrator did is told; from where is theirs.
+    const own = events.map((event) =>
+      event.actorId === null ? event : { ...event, address: null }
+    )
+    return { user: toWireUser(user), ...traces, events: own }
   }
 
   /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */
@@ -47,8 +51,8 @@ export function createProfiles(deps: ProfilesDeps) {
   }
 
   /** Erases without asking for the password: the caller knows that it may. */
-  async function eraseProven(user: User, origin: RequestOrigin, by = user.id): Promise<void> {
-    const outcome = await store.erase(user, origin, by)
+  async function eraseProven(user: User, origin: RequestOrigin, actorId?: string): Promise<void> {
+    const outcome = await store.erase(user, origin, actorId)
     if (outcome.kind === 'not_yet') {
       throw new ProblemError(
         'erasure_not_yet',

@@ -3,6 +3,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError, validationFailed } from '../errors.ts'
 import { parseEmailAddress, type EmailAddress } from '../lib/email-address.ts'
 import type { EmailChangeStore } from './email-change-store.ts'
+import type { Failures } from './failures.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
@@ -31,12 +32,14 @@ export type RegistrationsDeps = {
   limitCodeGuesses: GuessLimit
   /** A mail token may prove the address that somebody moves to. */
   confirmEmailChange: EmailChangeStore['confirm']
+  tellFailedProof: Failures['tellProof']
   rules: RegistrationRules
 }
 
 /** Registering makes no user: proving the address does. */
 export function createRegistrations(deps: RegistrationsDeps) {
-  const { store, hasher, requireStrongPassword, limitCodeGuesses, confirmEmailChange, rules } = deps
+  const { store, hasher, requireStrongPassword, limitCodeGuesses, rules } = deps
+  const { confirmEmailChange, tellFailedProof } = deps
 
   /**
    * @returns the user that verifying will make; the same for a taken address, where it never will
@@ -87,6 +90,8 @@ export function createRegistrations(deps: RegistrationsDeps) {
         ? await prove(input, origin)
         : await proveByCode(requireEmail(input.email).canonical, input.code, origin)
     if (isProven === true) return
+    const by = 'token' in input ? 'link' : 'code'
+    await tellFailedProof('account.verification_failed', by, origin)
     throw new ProblemError(
       'invalid_token',
       'This link or code is wrong, was used, or has expired. Log in, or ask for a new mail.'

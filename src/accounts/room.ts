@@ -14,6 +14,8 @@ import { createProfiles } from './profile.ts'
 import { createRoleStore } from './role-store.ts'
 import { openRoles } from './roles.ts'
 import { createCredentials } from './credentials.ts'
+import { createFailureStore } from './failure-store.ts'
+import { createFailures } from './failures.ts'
 import { createMailRequestStore } from './mail-request-store.ts'
 import { createMailRequests } from './mail-requests.ts'
 import { createMailTokenStore } from './mail-token-store.ts'
@@ -71,12 +73,18 @@ export async function openAccounts(deps: AccountsDeps) {
   const profileStore = createProfileStore({ ...writing, endSessions })
   const roles = await openRoles(createRoleStore(postgres))
 
+  const failures = createFailures({
+    store: createFailureStore({ postgres, record }),
+    countFlood: abuse.countFlood
+  })
+  const tellFailedProof = failures.tellProof
   const credentials = createCredentials({
     store: users,
     hasher,
     guess: abuse.lanes.guess,
     countFlood: abuse.countFlood,
-    tellLocked: passwordStore.tellLocked
+    tellLocked: passwordStore.tellLocked,
+    tellFailedPassword: failures.tellPassword
   })
   const createUserAtOnce = !config.emailVerificationRequired
   const registrations = createRegistrations({
@@ -85,6 +93,7 @@ export async function openAccounts(deps: AccountsDeps) {
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('verify-email'),
     confirmEmailChange: emailChangeStore.confirm,
+    tellFailedProof,
     rules: {
       createUserAtOnce,
       refuseTakenEmail: createUserAtOnce || config.registrationRevealsEmail
@@ -96,6 +105,7 @@ export async function openAccounts(deps: AccountsDeps) {
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('reset-password'),
     proveOwnPassword: credentials.proveOwnPassword,
+    tellFailedProof,
     forgive: abuse.lanes.forgive,
     revocationFeed
   })
@@ -103,6 +113,7 @@ export async function openAccounts(deps: AccountsDeps) {
   const emailChanges = createEmailChanges({
     store: emailChangeStore,
     proveOwnPassword,
+    tellFailedProof,
     revocationFeed
   })
   const { find: findEvents } = createAuditTrail({ postgres, sealer })

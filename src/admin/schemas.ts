@@ -52,6 +52,7 @@ export const AuditEntry = Type.Object({
   at: TimeField,
   type: Type.String(),
   user_id: Nullable(Type.String()),
+  actor_id: Nullable(Type.String({ description: 'The administrator who did it' })),
   session_id: Nullable(Type.String()),
   client_id: Nullable(Type.String()),
   request_id: Nullable(Type.String()),

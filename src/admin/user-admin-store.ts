@@ -14,8 +14,8 @@ export type UserFilter = {
   limit: number
 }
 
-/** Who does it, to whom. */
-export type AdminAct = { adminId: string; userId: string; origin: RequestOrigin }
+/** Who does it, to whom; `adminId` is null for an operator at the command line. */
+export type AdminAct = { adminId: string | null; userId: string; origin: RequestOrigin }
 
 /** What changes of a person, what it is called in the trail, and whether their sessions end with it. */
 export type UserChange = {
@@ -62,10 +62,14 @@ export function createUserAdminStore({ postgres, clock, endSessions, record }: U
       const data = { ...set, updatedAt: clock.now() }
       const { count } = await tx.user.updateMany({ where: { id: userId }, data })
       if (count === 0) return null
+      const actor = adminId === null ? {} : { actorId: adminId }
       const ended =
-        endsSessions === undefined ? [] : await endSessions(tx, { userId }, endsSessions, origin)
-      const details = { by: adminId, ...(set.roles && { roles: set.roles.join(' ') }) }
-      await record(tx, { type: event, origin, userId, details })
+        endsSessions === undefined
+          ? []
+          : await endSessions(tx, { userId }, endsSessions, { origin, ...actor })
+      const by = adminId === null ? { by: 'operator' } : {}
+      const details = { ...by, ...(set.roles && { roles: set.roles.join(' ') }) }
+      await record(tx, { type: event, origin, userId, ...actor, details })
       return { ended }
     })
   }

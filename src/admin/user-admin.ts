@@ -92,7 +92,8 @@ export function createUserAdmin(deps: UserAdminDeps) {
 
   async function erase(act: AdminAct): Promise<void> {
     refuseYourself(act)
-    await accounts.profiles.eraseProven(await require(act.userId), act.origin, act.adminId)
+    const actorId = act.adminId ?? undefined
+    await accounts.profiles.eraseProven(await require(act.userId), act.origin, actorId)
   }
 
   async function apply(act: AdminAct, change: UserChange): Promise<void> {

@@ -1,4 +1,4 @@
-/** Every event there is, and when it is written. The documentation and the webhooks use these names. */
+/** Every event there is, and when it is written. docs/audit.md and the webhooks use these names. */
 export const AUDIT_EVENTS = {
   'account.registered': 'somebody registered an address, taken or free',
   'account.verified': 'the address was proven: the user exists',
@@ -16,13 +16,16 @@ export const AUDIT_EVENTS = {
   'email.change_requested': 'a mail went to the new address',
   'email.changed': 'the new address was proven',
   'email.change_undone': 'from the old address; sessions ended, a reset is due',
+  'email.change_undo_failed': 'the link to take an address back did not hold',
   'account.locked': 'wrong guesses in a row: the waits have grown, the owner was told',
   'password.changed': 'by its owner, who knew the old one',
+  'password.proof_failed': 'a session did not know the password that a sensitive change asks for',
   'password.reset_requested': 'a mail with a link went to the owner',
   'password.reset': 'by that mail; every session ended',
+  'password.reset_failed': 'the link or typed code of such a mail did not hold',
   'login.succeeded': 'a session began',
-  'login.failed': 'the password or the account was wrong',
-  'session.ended': 'logout, by its owner',
+  'login.failed': 'it did not; the person is named only where the password was right',
+  'session.ended': 'logout, by its owner; `details.reason` says what else it was',
   'session.reuse_detected':
     'a refresh token that had been spent long ago was shown: the session ended',
   'session.ahead_of_store':
@@ -48,6 +51,8 @@ export type AuditEvent = {
   type: AuditEventType
   origin?: RequestOrigin
   userId?: string
+  /** The administrator who did it to `userId`. `origin` is theirs then. */
+  actorId?: string
   sessionId?: string
   clientId?: string
   /** Never a secret, an address or a name. */

@@ -2,7 +2,9 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Transaction } from '../platform/postgres.ts'
+import { addressOwner, createEventAddresses } from './event-address.ts'
 import type { AuditEvent } from './events.ts'
+import { createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
 
 export type Audit = ReturnType<typeof createAudit>
 
@@ -10,42 +12,51 @@ export type AuditDeps = { sealer: Sealer; clock: Clock }
 
 /** The audit trail. An event is written in the transaction that it describes: both happened, or neither. */
 export function createAudit({ sealer, clock }: AuditDeps) {
+  const personKeys = createPersonKeyStore(sealer)
+  const { sealAddress } = createEventAddresses(sealer)
+
   /** @returns the ids of the events, in their order */
   return async function record(
     tx: Transaction,
     event: AuditEvent | AuditEvent[]
   ): Promise<string[]> {
-    const rows = [event].flat().map(rowOf)
+    const events = [event].flat()
+    const keys = await personKeys.obtain(tx, ownersOf(events))
+    const rows = events.map((one) => rowOf(one, keys))
     // One parameter, however many events: bulk acts write them by the hundred.
     await tx.$executeRaw`
       INSERT INTO audit_event
-             (id, at, type, user_id, session_id, client_id, request_id, address_sealed, details)
-      SELECT id, at, type, user_id, session_id, client_id, request_id, decode(address_sealed, 'hex'), details
+             (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
+      SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
+             decode(address_sealed, 'hex'), details
         FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-          AS event (id uuid, at timestamptz, type text, user_id uuid, session_id uuid, client_id text,
-                    request_id text, address_sealed text, details jsonb)`
+          AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
+                    client_id text, request_id text, address_sealed text, details jsonb)`
     return rows.map(({ id }) => id)
   }
 
-  function rowOf(event: AuditEvent) {
+  function rowOf(event: AuditEvent, keys: PersonKeys) {
     const at = clock.now()
     const id = uuidv7({ msecs: at.getTime() })
-    const { type, origin, userId, sessionId, clientId, details } = event
+    const { type, origin, userId, actorId, sessionId, clientId, details } = event
+    const sealed = origin && sealAddress(origin.address, id, addressOwner(event), keys)
     return {
       id,
       at,
       type,
       user_id: userId,
+      actor_id: actorId,
       session_id: sessionId,
       client_id: clientId,
       request_id: origin?.requestId,
-      address_sealed: origin && sealAddress(id, origin.address),
+      address_sealed: sealed && Buffer.from(sealed).toString('hex'),
       details: details ?? {}
     }
   }
+}
 
-  function sealAddress(id: string, address: string): string {
-    const place = { table: 'audit_event', column: 'address_sealed', row: id }
-    return Buffer.from(sealer.sealBytes('audit', Buffer.from(address), place)).toString('hex')
-  }
+/** Each of those whose addresses are in the events, once. */
+function ownersOf(events: AuditEvent[]): string[] {
+  const owners = events.filter(({ origin }) => origin !== undefined).map(addressOwner)
+  return [...new Set(owners.filter((owner) => owner !== null))]
 }

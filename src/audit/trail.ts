@@ -1,5 +1,7 @@
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres } from '../platform/postgres.ts'
+import { addressOwner, createEventAddresses } from './event-address.ts'
+import { createPersonKeyStore } from './person-key-store.ts'
 
 /** Which events are asked for; `before` is the id of the last one seen. */
 export type TrailFilter = { userId?: string; type?: string; before?: string; limit: number }
@@ -10,6 +12,7 @@ export type TrailEntry = {
   at: Date
   type: string
   userId: string | null
+  actorId: string | null
   sessionId: string | null
   clientId: string | null
   requestId: string | null
@@ -23,6 +26,9 @@ export type AuditTrailDeps = { postgres: Postgres; sealer: Sealer }
 
 /** The audit trail, read. */
 export function createAuditTrail({ postgres, sealer }: AuditTrailDeps) {
+  const personKeys = createPersonKeyStore(sealer)
+  const { openAddress } = createEventAddresses(sealer)
+
   /** The newest first. */
   async function find({ userId, type, before, limit }: TrailFilter): Promise<TrailEntry[]> {
     const where = {
@@ -30,14 +36,15 @@ export function createAuditTrail({ postgres, sealer }: AuditTrailDeps) {
       ...(type !== undefined && { type }),
       ...(before !== undefined && { id: { lt: before } })
     }
-    const rows = await postgres.read((db) =>
-      db.auditEvent.findMany({ where, orderBy: { id: 'desc' }, take: limit })
-    )
-    return rows.map(({ addressSealed, ...row }) => {
-      const place = { table: 'audit_event', column: 'address_sealed', row: row.id }
-      const address = addressSealed && sealer.openBytes('audit', addressSealed, place).toString()
-      return { ...row, address }
+    const { rows, keys } = await postgres.read(async (db) => {
+      const rows = await db.auditEvent.findMany({ where, orderBy: { id: 'desc' }, take: limit })
+      const owners = rows.map(addressOwner).filter((owner) => owner !== null)
+      return { rows, keys: await personKeys.find(db, [...new Set(owners)]) }
     })
+    return rows.map(({ addressSealed, ...row }) => ({
+      ...row,
+      address: addressSealed && openAddress(addressSealed, row.id, addressOwner(row), keys)
+    }))
   }
 
   return { find }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from './postgres.ts'
 
 /** The work that exactly one server may do at a time. The numbers are Postgres' lock keys, ours for good. */
-const LOCKS = { data_keys: 1, signing_keys: 2 } as const
+const LOCKS = { data_keys: 1, signing_keys: 2, audit_seal: 10 } as const
 const NAMESPACE = 0x1a7c
 
 const ASK_AGAIN_MS = 50
@@ -12,10 +12,14 @@ const ASK_AGAIN_MS = 50
  * It asks again and again, for one statement that waits would be taken for a Postgres that does not answer.
  */
 export async function lockForTransaction(tx: Transaction, lock: keyof typeof LOCKS): Promise<void> {
-  while (!(await tryLock(tx, lock))) await delay(ASK_AGAIN_MS)
+  while (!(await tryLockForTransaction(tx, lock))) await delay(ASK_AGAIN_MS)
 }
 
-async function tryLock(tx: Transaction, lock: keyof typeof LOCKS): Promise<boolean> {
+/** Takes the lock until the transaction ends, unless somebody else has it. */
+export async function tryLockForTransaction(
+  tx: Transaction,
+  lock: keyof typeof LOCKS
+): Promise<boolean> {
   const [{ isLocked }] = await tx.$queryRaw<[{ isLocked: boolean }]>`
     SELECT pg_try_advisory_xact_lock(${NAMESPACE}::int, ${LOCKS[lock]}::int) AS "isLocked"`
   return isLocked

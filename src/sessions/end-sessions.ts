@@ -13,6 +13,9 @@ export type EndTarget =
 /** A session that lived until now, and the moment from which its tokens are refused. */
 export type EndedSession = { kind: 'session'; subject: string; revokedAt: Date }
 
+/** Who asked for it; `actorId` is an administrator who did it to somebody else. */
+export type EndedBy = { origin: RequestOrigin; actorId?: string }
+
 export type EndSessions = ReturnType<typeof createSessionEnder>
 
 export type SessionEnderDeps = { clock: Clock; record: Audit }
@@ -24,7 +27,7 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
     tx: Transaction,
     target: EndTarget,
     reason: EndReason,
-    origin: RequestOrigin
+    by: EndedBy
   ): Promise<EndedSession[]> {
     const revokedAt = clock.now()
     const ended = await tx.session.updateManyAndReturn({
@@ -34,7 +37,7 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
     })
     const events = ended.map(({ id, userId, clientId }) => {
       const details = { reason }
-      return { type: 'session.ended', origin, userId, sessionId: id, clientId, details } as const
+      return { type: 'session.ended', ...by, userId, sessionId: id, clientId, details } as const
     })
     await record(tx, events)
     return ended.map(({ id }) => ({ kind: 'session', subject: id, revokedAt }))

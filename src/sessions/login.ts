@@ -47,19 +47,25 @@ export function createLogin({ checkPassword, store, issuePair, devices, unverifi
     })
     const user = proven?.user ?? null
     const isUnproven = user !== null && user.emailVerifiedAt === null
-    if (proven === null || user === null || (isUnproven && unverified === 'refused')) {
+    if (proven === null || user === null) {
       await store.recordFailure(origin)
       throw invalidCredentials()
     }
+    const { id: userId } = user
+    if (isUnproven && unverified === 'refused') {
+      await store.recordFailure(origin, { userId, reason: 'email_not_verified' })
+      throw invalidCredentials()
+    }
     if (user.status === 'disabled') {
-      await store.recordFailure(origin)
+      await store.recordFailure(origin, { userId, reason: 'account_disabled' })
       throw accountDisabled()
     }
     if (isUnproven && unverified === 'told') {
-      await store.recordFailure(origin)
+      await store.recordFailure(origin, { userId, reason: 'email_not_verified' })
       throw new ProblemError('email_not_verified', 'Follow the link in the mail that we sent you.')
     }
     if (user.mustReset) {
+      await store.recordFailure(origin, { userId, reason: 'password_reset_required' })
       throw new ProblemError('password_reset_required', 'Reset your password by mail, then log in.')
     }
     const secret = randomBytes(32)
@@ -76,7 +82,10 @@ export function createLogin({ checkPassword, store, issuePair, devices, unverifi
       { isKnownDevice: device.isKnown, passwordHash: proven.passwordHash },
       origin
     )
-    if (session === null) throw invalidCredentials()
+    if (session === null) {
+      await store.recordFailure(origin, { userId, reason: 'changed_meanwhile' })
+      throw invalidCredentials()
+    }
     const pair = await issuePair(session, secret)
     return {
       ...pair,

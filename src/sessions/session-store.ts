@@ -128,7 +128,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     reason: EndReason,
     origin: RequestOrigin
   ): Promise<EndedSession[]> {
-    return postgres.transaction((tx) => endSessions(tx, target, reason, origin))
+    return postgres.transaction((tx) => endSessions(tx, target, reason, { origin }))
   }
 
   /** The owner of a live session, for whoever holds its secret; any generation will do. */
@@ -173,9 +173,16 @@ export function createSessionStore(deps: SessionStoreDeps) {
     return (await postgres.read((db) => db.session.count({ where: live }))) > 0
   }
 
-  /** A failed login names nobody: the audit trail keeps when and from where. */
-  async function recordFailure(origin: RequestOrigin): Promise<void> {
-    await postgres.transaction((tx) => record(tx, { type: 'login.failed', origin }))
+  /**
+   * A failed login names nobody: the audit trail keeps when and from where. After the right password it
+   * names the person, and why they did not get in.
+   */
+  async function recordFailure(
+    origin: RequestOrigin,
+    proven?: { userId: string; reason: string }
+  ): Promise<void> {
+    const who = proven && { userId: proven.userId, details: { reason: proven.reason } }
+    await postgres.transaction((tx) => record(tx, { type: 'login.failed', origin, ...who }))
   }
 
   return { create, revoke, findByClaim, findLive, isAlive, recordFailure }

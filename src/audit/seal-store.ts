@@ -1,0 +1,131 @@
+import type { DataKeys } from '../platform/keys/data-keys.ts'
+import { tryLockForTransaction } from '../platform/locks.ts'
+import type { AuditSeal } from '../platform/prisma/client.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import {
+  chainKeyOf,
+  eventDigest,
+  firstIdAt,
+  GENESIS,
+  sealHash,
+  type SealableEvent
+} from './chain.ts'
+
+/** Events in one seal at most: its transaction takes a fraction of a second. */
+export const BATCH_EVENTS = 1_000
+/**
+ * How long after its own time an event may become visible and is still taken for a late commit. A
+ * transaction ends within 5 s, but its commit may wait for a standby; what comes later than this into a
+ * time that was sealed is taken for forged.
+ */
+const LATE_SECONDS = 600
+/** A server tells Postgres' time from memory and may be a little ahead of it. */
+const AHEAD_SECONDS = 60
+
+/** A batch that was just sealed. */
+export type Sealed = { number: number; count: number; hash: Buffer; isFull: boolean }
+
+type Head = Pick<AuditSeal, 'number' | 'completeTo' | 'hash'>
+
+export type SealStore = ReturnType<typeof createSealStore>
+
+export type SealStoreDeps = { postgres: Postgres; dataKeys: DataKeys }
+
+/**
+ * Seals events in batches, behind the back of those who write them.
+ *
+ * An event's id and time are made before its transaction commits, and transactions commit in any order. So
+ * "all up to here" is never true for long, and a seal does not say that: which events a seal covers is
+ * written down one by one, and a round takes whatever is visible and in no seal yet. A late commit goes
+ * into a later seal than its neighbours, and nothing is wrong with that.
+ *
+ * It must not make room for rows that somebody puts into the past. Each seal says up to which time
+ * everything visible was sealed (`completeTo`); an event that is more than ten minutes older than that
+ * and in no seal is never sealed, and the check names it. An event whose id and time disagree, neither.
+ */
+export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
+  /**
+   * Seals the next batch.
+   * @returns null when nothing waits or another server is at it
+   */
+  async function sealNext(): Promise<Sealed | null> {
+    return postgres.transaction(async (tx) => {
+      if (!(await tryLockForTransaction(tx, 'audit_seal'))) return null
+      const previous = await tx.auditSeal.findFirst({ orderBy: { number: 'desc' } })
+      const now = await timeOf(tx)
+      const events = await findUnsealed(tx, now, lateBefore(previous, now))
+      const last = events.at(-1)
+      if (last === undefined) return null
+      const isFull = events.length === BATCH_EVENTS
+      const completeTo = reach(previous, isFull ? last.at : now, now)
+      return { ...(await seal(tx, previous, { sealedAt: now, completeTo }, events)), isFull }
+    })
+  }
+
+  async function seal(
+    tx: Transaction,
+    previous: Head | null,
+    times: { sealedAt: Date; completeTo: Date },
+    events: SealableEvent[]
+  ): Promise<Omit<Sealed, 'isFull'>> {
+    const number = (previous?.number ?? 0) + 1
+    const previousHash = new Uint8Array(previous?.hash ?? GENESIS)
+    const key = dataKeys.activeAt('audit', times.sealedAt)
+    const sealed = events.map((event) => ({
+      eventId: event.id,
+      digest: new Uint8Array(eventDigest(event))
+    }))
+    const hash = sealHash(chainKeyOf(key.key), { number, previousHash, ...times }, sealed)
+    const count = sealed.length
+    await tx.auditSeal.create({
+      data: { number, ...times, count, keyId: key.id, previousHash, hash: new Uint8Array(hash) }
+    })
+    const ids = sealed.map(({ eventId }) => eventId)
+    const digests = sealed.map(({ digest }) => Buffer.from(digest).toString('hex'))
+    await tx.$executeRaw`
+      INSERT INTO audit_sealed_event (event_id, seal, digest)
+      SELECT id::uuid, ${number}::int, decode(digest, 'hex')
+        FROM unnest(${ids}::text[], ${digests}::text[]) AS sealed (id, digest)`
+    return { number, count, hash }
+  }
+
+  return { sealNext }
+}
+
+/** Before this, what is in no seal has come too late. Should Postgres' clock have been put back, it decides. */
+export function lateBefore(previous: Pick<AuditSeal, 'completeTo'> | null, now: Date): Date {
+  if (previous === null) return new Date(0)
+  return new Date(Math.min(previous.completeTo.getTime(), now.getTime()) - LATE_SECONDS * 1_000)
+}
+
+/** Late commits that fill a batch move the line back no more than a clock that was put back does. */
+function reach(previous: Head | null, sealedTo: Date, now: Date): Date {
+  const farthest = Math.max(previous?.completeTo.getTime() ?? 0, sealedTo.getTime())
+  return new Date(Math.min(now.getTime(), farthest))
+}
+
+/** An id that says another time than the row was never made by {@link createAudit}. */
+const SAYS_ITS_TIME = `
+  floor(extract(epoch FROM e.at) * 1000)::bigint
+    = ('x' || left(replace(e.id::text, '-', ''), 12))::bit(48)::bigint`
+
+async function findUnsealed(tx: Transaction, now: Date, lateTime: Date): Promise<SealableEvent[]> {
+  return tx.$queryRawUnsafe<SealableEvent[]>(
+    `SELECT ${EVENT_COLUMNS} FROM audit_event e
+      WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
+        AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
+      ORDER BY e.id LIMIT ${BATCH_EVENTS}`,
+    firstIdAt(lateTime),
+    new Date(now.getTime() + AHEAD_SECONDS * 1_000)
+  )
+}
+
+export const EVENT_COLUMNS = `
+  e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
+  e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
+
+async function timeOf(tx: Transaction): Promise<Date> {
+  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`
+    SELECT date_trunc('milliseconds', latchkey_now()) AS now`
+  return now
+}
