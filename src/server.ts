@@ -4,7 +4,7 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { KeyEncryptionKeyError } from './platform/keys/data-keys.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
-import { PostgresUnusableError } from './platform/migrate/connection.ts'
+import { PostgresUnusableError, refusalOf } from './platform/migrate/connection.ts'
 
 /** How long keep-alive connections get to hear `Connection: close` before the server stops to listen. */
 const DRAIN_NOTICE_MS = 1_000
@@ -75,16 +75,9 @@ async function prepareDatabase(databaseUrl: string, isProduction: boolean): Prom
   }
 }
 
-const DATABASE_REFUSALS: Record<string, string> = {
-  '28P01': 'refuses its user or password',
-  '28000': 'refuses its user',
-  '3D000': 'has no database of its name'
-}
-
 /** The driver's own words would tell the address, the user and the database of a secret setting. */
 function databaseUnusable(cause: PostgresUnusableError): StartError {
-  const what = DATABASE_REFUSALS[cause.code] ?? 'does not answer'
-  return new StartError(`The Postgres of DATABASE_URL ${what} (${cause.code}).`, { cause })
+  return new StartError(`The Postgres of DATABASE_URL ${refusalOf(cause.code)}.`, { cause })
 }
 
 const LISTEN_REFUSALS: Record<string, string> = {

@@ -63,6 +63,19 @@ const ANSWER_TIMEOUT_MS = 30_000
 /** As many as the outbox sends at once, so that no mail waits for another one's connection. */
 const CONNECTIONS = 10
 
+/** Connects and logs in, and sends nothing. @throws what the mail server or the network says */
+export async function probeSmtp(url: string): Promise<void> {
+  const smtp = createTransport({
+    url,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    greetingTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: CONNECT_TIMEOUT_MS
+  })
+  await smtp.verify().finally(() => {
+    smtp.close()
+  })
+}
+
 /** Mail to a real server, over connections that are kept while there is mail. */
 export function createSmtpTransport(url: string, from: Sender): MailTransport {
   const smtp = createTransport({

@@ -45,6 +45,15 @@ export async function startEmbeddedPostgres(
   }
 }
 
+/** Whether one was ever started with this folder. */
+export async function hasEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  const version = join(dataDir, 'postgres', 'PG_VERSION')
+  return readFile(version).then(
+    () => true,
+    () => false
+  )
+}
+
 async function startOrAdopt(
   cluster: Cluster,
   settings: Record<string, string>,

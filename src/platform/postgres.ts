@@ -11,18 +11,23 @@ export type Statement = { name: string; text: string }
 
 export type Postgres = ReturnType<typeof openPostgres>
 
-export type PostgresOptions = { databaseUrl: string; poolSize: number }
+export type PostgresOptions = {
+  databaseUrl: string
+  poolSize: number
+  /** Longer than people wait, for what looks at whole tables. */
+  queryTimeoutMs?: number
+}
 
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
  * prepared. Nothing waits for ever: a frozen Postgres is an {@link UnavailableError} within 2 s.
  */
-export function openPostgres({ databaseUrl, poolSize }: PostgresOptions) {
+export function openPostgres({ databaseUrl, poolSize, queryTimeoutMs = 1_500 }: PostgresOptions) {
   const pool = new Pool({
     connectionString: databaseUrl,
     max: poolSize,
     connectionTimeoutMillis: 1_000,
-    query_timeout: 1_500,
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
     // The Prisma adapter reads every timestamptz as UTC, whatever the role's TimeZone says.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, its types do not say so

@@ -1,6 +1,7 @@
 import { startLoop } from '../platform/loop.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import { openKeyRing } from './key-ring.ts'
+import type { Postgres } from '../platform/postgres.ts'
 import { createSigningKeyStore } from './store.ts'
 
 const RELOAD_MS = 500
@@ -18,3 +19,6 @@ export async function openSigning(platform: Platform, onFault: (error: unknown) 
   })
   return { keyRing, stop: loop.stop }
 }
+
+/** The keys as they lie in Postgres: for looking only, none is made. */
+export const findSigningKeys = (postgres: Postgres) => createSigningKeyStore(postgres).findAll()

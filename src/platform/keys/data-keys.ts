@@ -18,7 +18,7 @@ export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
 type DataKey = NamedKey & { purpose: KeyPurpose; activeAt: Date }
 
-export type DataKeys = Awaited<ReturnType<typeof unlockDataKeys>>
+export type DataKeys = ReturnType<typeof createDataKeys>
 
 /** The keys that Postgres holds cannot be opened: the server must not start, nor make new ones. */
 export class KeyEncryptionKeyError extends Error {
@@ -37,7 +37,8 @@ export type UnlockOptions = {
  * any number of servers at once agree on one set.
  * @throws {KeyEncryptionKeyError} when sealed keys exist and the key-encryption key is missing or another
  */
-export async function unlockDataKeys({ postgres, keyEncryptionKey, keysDir }: UnlockOptions) {
+export async function unlockDataKeys(options: UnlockOptions): Promise<DataKeys> {
+  const { postgres, keyEncryptionKey, keysDir } = options
   const keys = await postgres.transaction(async (tx) => {
     await lockForTransaction(tx, 'data_keys')
     const rows = await tx.dataKey.findMany({ orderBy: [{ activeAt: 'asc' }, { id: 'asc' }] })
@@ -54,7 +55,10 @@ export async function unlockDataKeys({ postgres, keyEncryptionKey, keysDir }: Un
     for (const purpose of missing) opened.push(await makeDataKey(tx, purpose, kek))
     return opened
   })
+  return createDataKeys(keys)
+}
 
+function createDataKeys(keys: DataKey[]) {
   const byId = new Map(keys.map((key) => [key.id, key]))
 
   /** The keys of a purpose that are in use at `at`, newest first. */
@@ -84,6 +88,34 @@ export async function unlockDataKeys({ postgres, keyEncryptionKey, keysDir }: Un
   }
 
   return { activeAt, ofPurpose, newest, find }
+}
+
+/** Which rows the key-encryption key opens: for looking only, nothing is made. */
+export type DataKeyState = {
+  hasKeyEncryptionKey: boolean
+  rows: { id: string; purpose: string; opens: boolean }[]
+  /** Those that open. */
+  dataKeys: DataKeys
+}
+
+/** Looks at the data keys without making any, nor a key-encryption key. */
+export async function inspectDataKeys(options: UnlockOptions): Promise<DataKeyState> {
+  const { postgres, keyEncryptionKey, keysDir } = options
+  const rows = await postgres.read((db) =>
+    db.dataKey.findMany({ orderBy: [{ activeAt: 'asc' }, { id: 'asc' }] })
+  )
+  const known = keyEncryptionKey ?? (await readKeyFile(keysDir))
+  const kek = known && nameKey(known)
+  const opened = rows.map((row) => {
+    const key = kek && unseal(kek.key, row.sealedKey, place(row.id))
+    const purpose = KEY_PURPOSES.find((candidate) => candidate === row.purpose)
+    return key === null || purpose === undefined ? null : { ...row, key, purpose }
+  })
+  return {
+    hasKeyEncryptionKey: kek !== null,
+    rows: rows.map(({ id, purpose }, index) => ({ id, purpose, opens: opened[index] !== null })),
+    dataKeys: createDataKeys(opened.filter((key) => key !== null))
+  }
 }
 
 type DataKeyRow = {

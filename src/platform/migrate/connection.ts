@@ -12,6 +12,17 @@ export class PostgresUnusableError extends Error {
   }
 }
 
+const REFUSALS: Record<string, string> = {
+  '28P01': 'refuses its user or password',
+  '28000': 'refuses its user',
+  '3D000': 'has no database of its name'
+}
+
+/** What is wrong with a Postgres, by that code: the driver's own words would tell a part of a secret URL. */
+export function refusalOf(code: string): string {
+  return `${REFUSALS[code] ?? 'does not answer'} (${code})`
+}
+
 /**
  * One connection for everything a migration does: its lock and the engine's statements belong to
  * one session. No time limit that an administrator put on the role applies to it.

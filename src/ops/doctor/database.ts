@@ -1,0 +1,74 @@
+import type { Config } from '../../config.ts'
+import { amount, duration, error, note, ok, warn, type Check, type Finding } from './finding.ts'
+import type { FactsStore } from './facts-store.ts'
+
+/** What any Postgres that answers can be asked, whatever is in it. */
+export type DatabaseSubject = {
+  config: Config
+  facts: FactsStore
+  /** Names of the migrations that are not applied. */
+  pending: string[]
+  /** This host's clock. */
+  hostNow: () => Date
+}
+
+export const DATABASE: readonly Check<DatabaseSubject>[] = [
+  { name: 'postgres', look: lookAtServer },
+  { name: 'durability', look: lookAtDurability },
+  { name: 'migrations', look: lookAtMigrations }
+]
+
+/** Of what has `latchkey_now()`. */
+export const CLOCK: Check<DatabaseSubject> = { name: 'clock', look: lookAtClock }
+
+async function lookAtServer({ facts }: DatabaseSubject): Promise<Finding[]> {
+  const { version } = await facts.server()
+  return [ok(`PostgreSQL ${version.split(' ')[0] ?? ''} answers.`)]
+}
+
+async function lookAtDurability({ facts }: DatabaseSubject): Promise<Finding[]> {
+  const { fsync, fullPageWrites, synchronousCommit, standbys } = await facts.server()
+  const findings: Finding[] = []
+  for (const [name, value] of Object.entries({
+    fsync,
+    full_page_writes: fullPageWrites,
+    synchronous_commit: synchronousCommit
+  })) {
+    if (value !== 'off') continue
+    const says = `${name} is off: a crash of the database loses what was already answered.`
+    findings.push(error(says, `Set ${name} to on in Postgres.`))
+  }
+  if (standbys === '') {
+    findings.push(
+      note(
+        'There is no synchronous standby: losing the machine loses what came after the last backup or copy.',
+        'Set synchronous_standby_names, unless the storage itself is replicated.'
+      )
+    )
+  }
+  return findings.length > 0 ? findings : [ok('A commit is on disk, and on a standby.')]
+}
+
+function lookAtMigrations({ config, pending }: DatabaseSubject): Promise<Finding[]> {
+  if (pending.length === 0) return Promise.resolve([ok('All are applied.')])
+  const says = `${amount(pending.length, 'migration')} not applied, from ${pending[0] ?? ''} on.`
+  const finding = config.production
+    ? error(says, 'Run npm run migrate; the server does not start before.')
+    : warn(says, 'Run npm run migrate, or start the server: outside production it does it itself.')
+  return Promise.resolve([finding])
+}
+
+const SKEW_SECONDS = 2
+const GRAVE_SKEW_SECONDS = 60
+
+async function lookAtClock({ facts, hostNow }: DatabaseSubject): Promise<Finding[]> {
+  const askedAt = hostNow().getTime()
+  const postgresAt = (await facts.now()).getTime()
+  const skew = (postgresAt - (askedAt + hostNow().getTime()) / 2) / 1_000
+  const seconds = Math.abs(skew)
+  if (seconds < SKEW_SECONDS) return [ok('This host and Postgres agree to the second.')]
+  const says = `Postgres is ${duration(seconds)} ${skew > 0 ? 'ahead of' : 'behind'} this host.`
+  const todo =
+    'Let both keep time by NTP: tokens carry the time of Postgres, and services judge them by their own.'
+  return [(seconds < GRAVE_SKEW_SECONDS ? warn : error)(says, todo)]
+}

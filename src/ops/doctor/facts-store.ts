@@ -1,0 +1,62 @@
+import type { Postgres } from '../../platform/postgres.ts'
+
+export type FactsStore = ReturnType<typeof createFactsStore>
+
+const SERVER = {
+  name: 'doctor_server',
+  text: `
+    SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+           current_setting('full_page_writes') AS "fullPageWrites",
+           current_setting('synchronous_commit') AS "synchronousCommit",
+           current_setting('synchronous_standby_names') AS standbys`
+}
+
+const OUTBOX = {
+  name: 'doctor_outbox',
+  text: `
+    SELECT count(*) FILTER (WHERE is_open)::int AS waiting,
+           extract(epoch FROM latchkey_now() - min(created_at) FILTER (WHERE is_open))::float8 AS "oldestSeconds",
+           count(*) FILTER (WHERE parked_at > latchkey_now() - interval '1 day')::int AS parked,
+           max(last_error) FILTER (WHERE is_open) AS "lastError"
+      FROM (SELECT created_at, parked_at, last_error, sent_at IS NULL AND parked_at IS NULL AS is_open
+              FROM outbox_message) messages`
+}
+
+const FOREIGN_HASHES = {
+  name: 'doctor_foreign_hashes',
+  text: `
+    SELECT count(*)::int AS count FROM users
+     WHERE password_hash IS NOT NULL AND password_hash NOT LIKE '$argon2id$%'`
+}
+
+export type ServerFacts = {
+  version: string
+  fsync: string
+  fullPageWrites: string
+  synchronousCommit: string
+  standbys: string
+}
+
+export type OutboxFacts = {
+  waiting: number
+  oldestSeconds: number | null
+  parked: number
+  lastError: string | null
+}
+
+/** What Postgres says of itself and of what it holds. Reads only. */
+export function createFactsStore(postgres: Postgres) {
+  async function one<Row extends object>(statement: { name: string; text: string }): Promise<Row> {
+    const [row] = await postgres.query<Row & Record<string, unknown>>(statement, [])
+    if (row === undefined) throw new Error(`${statement.name} gave no row`)
+    return row
+  }
+
+  return {
+    server: () => one<ServerFacts>(SERVER),
+    outbox: () => one<OutboxFacts>(OUTBOX),
+    foreignHashes: async () => (await one<{ count: number }>(FOREIGN_HASHES)).count,
+    now: async () =>
+      (await one<{ now: Date }>({ name: 'doctor_now', text: 'SELECT latchkey_now() AS now' })).now
+  }
+}

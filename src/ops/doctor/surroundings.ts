@@ -1,0 +1,41 @@
+import type { Config } from '../../config.ts'
+import { probeSmtp } from '../../mail/transport.ts'
+import { probeRedis } from '../../platform/ephemeral/probe.ts'
+import { codeOf, error, ok, warn, type Check, type Finding } from './finding.ts'
+
+/** What needs nothing but the settings: Redis and the mail server. */
+export const SURROUNDINGS: readonly Check<Config>[] = [
+  { name: 'redis', look: lookAtRedis },
+  { name: 'smtp', look: lookAtSmtp }
+]
+
+async function lookAtRedis({ redisUrl }: Config): Promise<Finding[]> {
+  if (redisUrl === undefined) return [ok('Not set: counters and caches are in the process.')]
+  const state = await probeRedis(redisUrl)
+  if (!state.isUp) {
+    const todo =
+      'Start it, or mend REDIS_URL. Meanwhile the servers go on without it, with stricter limits.'
+    return [error(`The Redis of REDIS_URL does not answer or refuses us (${state.code}).`, todo)]
+  }
+  // Nothing is only in Redis, so nothing is lost: but evicted counters let floods through.
+  if (state.maxMemoryBytes > 0 && state.evictionPolicy !== 'noeviction') {
+    return [
+      warn(
+        `Redis evicts keys when its memory is full (${state.evictionPolicy}): limits would forget what they counted.`,
+        'Set maxmemory-policy to noeviction.'
+      )
+    ]
+  }
+  return [ok('Answers.')]
+}
+
+async function lookAtSmtp({ smtpUrl }: Config): Promise<Finding[]> {
+  if (smtpUrl === undefined) return [ok('Not set: mail is kept as files.')]
+  try {
+    await probeSmtp(smtpUrl)
+    return [ok('Answers and lets us in. No mail was sent.')]
+  } catch (fault) {
+    const todo = 'Start it, or mend SMTP_URL. Meanwhile mail waits in the outbox.'
+    return [error(`The mail server of SMTP_URL does not take us (${codeOf(fault)}).`, todo)]
+  }
+}
