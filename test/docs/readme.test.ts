@@ -1,15 +1,26 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { readmeTable, settingsTable } from '../../scripts/settings-table.ts'
+import { auditTable } from '../../scripts/audit-table.ts'
+import { settingsTable } from '../../scripts/settings-table.ts'
+import { documentedRows, expectedRows } from '../../scripts/support/markdown-table.ts'
 import { startApp } from '../support/app.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
 
 void t.test('the table of settings, in the README: is what src/settings.ts says', async (t) => {
-  t.equal(await readmeTable(), settingsTable(), 'npm run settings-table writes it anew')
+  const written = await documentedRows(settingsTable)
+  t.equal(written, expectedRows(settingsTable), 'npm run settings-table writes it anew')
 })
+
+void t.test(
+  'the table of events, in docs/audit.md: is what src/audit/events.ts says',
+  async (t) => {
+    const written = await documentedRows(auditTable)
+    t.equal(written, expectedRows(auditTable), 'npm run audit-table writes it anew')
+  }
+)
 
 void t.test('every route that the README names: exists', async (t) => {
   const { app } = await startApp(t)
@@ -35,7 +46,8 @@ void t.test('every npm script that the documents name: exists', async (t) => {
     'CONTRIBUTING.md',
     'SECURITY.md',
     'docs/operations.md',
-    'docs/migrate-users.md'
+    'docs/migrate-users.md',
+    'docs/audit.md'
   ].map(async (file) => [
     ...(await readFile(join(ROOT, file), 'utf8')).matchAll(/npm run ([\w:-]+)/g)
   ])
