@@ -97,7 +97,7 @@ async function lookAtOutbox({ facts }: HoldingsSubject): Promise<Finding[]> {
   if (parked > 0) {
     findings.push(
       warn(
-        `${amount(parked, 'message')} expired unsent in the last day.`,
+        `${amount(parked, 'message')} expired unsent or was refused for good in the last day.`,
         'See why the mail server did not take them; people ask for new ones themselves.'
       )
     )
