@@ -3,7 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 /** The cookies there are. */
-export type CookieName = 'refresh' | 'device'
+export type CookieName = 'refresh' | 'device' | 'session' | 'form'
+
+/** Lax for what a link from elsewhere (a mail, an application that sends somebody to log in) must find. */
+const COOKIES: Record<CookieName, { name: string; sameSite: 'strict' | 'lax' }> = {
+  refresh: { name: 'latchkey-refresh', sameSite: 'strict' },
+  device: { name: 'latchkey-device', sameSite: 'strict' },
+  session: { name: 'latchkey_session', sameSite: 'lax' },
+  form: { name: 'latchkey_form', sameSite: 'lax' }
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,7 +20,8 @@ declare module 'fastify' {
       reply: FastifyReply,
       name: CookieName,
       value: string,
-      maxAgeSeconds: number
+      /** Null for as long as the browser runs. */
+      maxAgeSeconds: number | null
     ) => void
     clearCookie: (reply: FastifyReply, name: CookieName) => void
   }
@@ -20,25 +29,28 @@ declare module 'fastify' {
 
 /**
  * Cookies that no script, no other host and no http page can touch: `__Host-`, Secure, HttpOnly,
- * SameSite=Strict, Path=/. On an http issuer (development) prefix and Secure cannot be had.
+ * SameSite, Path=/. On an http issuer (development) prefix and Secure cannot be had.
  */
 export default fp<{ issuer: string }>(
   async (app: FastifyInstance, { issuer }) => {
     await app.register(cookie)
     const isSecure = issuer.startsWith('https:')
-    const nameOf = (name: CookieName) => `${isSecure ? '__Host-' : ''}latchkey-${name}`
-    const options: CookieSerializeOptions = {
+    const nameOf = (name: CookieName) => `${isSecure ? '__Host-' : ''}${COOKIES[name].name}`
+    const optionsOf = (name: CookieName): CookieSerializeOptions => ({
       path: '/',
       httpOnly: true,
       secure: isSecure,
-      sameSite: 'strict'
-    }
+      sameSite: COOKIES[name].sameSite
+    })
     app.decorate('readCookie', (request, name) => request.cookies[nameOf(name)] ?? null)
     app.decorate('writeCookie', (reply, name, value, maxAgeSeconds) => {
-      void reply.setCookie(nameOf(name), value, { ...options, maxAge: maxAgeSeconds })
+      void reply.setCookie(nameOf(name), value, {
+        ...optionsOf(name),
+        ...(maxAgeSeconds !== null && { maxAge: maxAgeSeconds })
+      })
     })
     app.decorate('clearCookie', (reply, name) => {
-      void reply.clearCookie(nameOf(name), options)
+      void reply.clearCookie(nameOf(name), optionsOf(name))
     })
   },
   { name: 'cookies', fastify: '5.x' }

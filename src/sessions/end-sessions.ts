@@ -20,9 +20,15 @@ export type EndSessions = ReturnType<typeof createSessionEnder>
 
 export type SessionEnderDeps = { clock: Clock; record: Audit }
 
+type Ended = { id: string; userId: string; clientId: string }
+
 /** Ends sessions within a transaction, so that a new password and the end of the old logins are one fact. */
 export function createSessionEnder({ clock, record }: SessionEnderDeps) {
-  /** May be repeated. @returns what to announce after the commit */
+  /**
+   * A session takes along the grants that were made from it, but for those that were given
+   * `offline_access`; all of a person are all, those included. May be repeated.
+   * @returns what to announce after the commit
+   */
   return async function endSessions(
     tx: Transaction,
     target: EndTarget,
@@ -30,11 +36,10 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
     by: EndedBy
   ): Promise<EndedSession[]> {
     const revokedAt = clock.now()
-    const ended = await tx.session.updateManyAndReturn({
-      where: { ...whereOf(target), revokedAt: null },
-      data: { revokedAt, revokeReason: reason },
-      select: { id: true, userId: true, clientId: true }
-    })
+    const ended =
+      'sessionId' in target
+        ? await endOne(tx, target, reason, revokedAt)
+        : await endAll(tx, target, reason, revokedAt)
     const events = ended.map(({ id, userId, clientId }) => {
       const details = { reason }
       return { type: 'session.ended', ...by, userId, sessionId: id, clientId, details } as const
@@ -44,11 +49,43 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
   }
 }
 
-function whereOf(target: EndTarget) {
-  if ('sessionId' in target) {
-    const { sessionId, ...owner } = target
-    return { id: sessionId, ...owner }
-  }
-  const { userId, exceptId } = target
-  return exceptId === undefined ? { userId } : { userId, id: { not: exceptId } }
+/** Rows are locked in one order, so that two who end the same ones do not wait for each other. */
+async function endOne(
+  tx: Transaction,
+  target: { sessionId: string; userId?: string },
+  reason: EndReason,
+  revokedAt: Date
+): Promise<Ended[]> {
+  const { sessionId } = target
+  const userId = target.userId ?? null
+  return tx.$queryRaw<Ended[]>`
+    WITH doomed AS (
+      SELECT id FROM session
+       WHERE (id = ${sessionId}::uuid
+              OR (parent_id = ${sessionId}::uuid
+                  AND 'offline_access' <> ALL (string_to_array(scope, ' '))))
+         AND (${userId}::uuid IS NULL OR user_id = ${userId}::uuid)
+         AND revoked_at IS NULL
+       ORDER BY id FOR UPDATE)
+    UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}
+      FROM doomed WHERE s.id = doomed.id
+    RETURNING s.id, s.user_id AS "userId", s.client_id AS "clientId"`
+}
+
+async function endAll(
+  tx: Transaction,
+  target: { userId: string; exceptId?: string },
+  reason: EndReason,
+  revokedAt: Date
+): Promise<Ended[]> {
+  const exceptId = target.exceptId ?? null
+  return tx.$queryRaw<Ended[]>`
+    WITH doomed AS (
+      SELECT id FROM session
+       WHERE user_id = ${target.userId}::uuid AND id IS DISTINCT FROM ${exceptId}::uuid
+         AND revoked_at IS NULL
+       ORDER BY id FOR UPDATE)
+    UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}
+      FROM doomed WHERE s.id = doomed.id
+    RETURNING s.id, s.user_id AS "userId", s.client_id AS "clientId"`
 }

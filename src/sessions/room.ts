@@ -5,8 +5,12 @@ import type { MailRoom } from '../mail/room.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import type { Tokens } from '../tokens/room.ts'
 import type { EndSessions } from './end-sessions.ts'
+import { createSessionBeginner } from './begin-session.ts'
+import { createBrowserSessionStore } from './browser-session-store.ts'
+import { createBrowserSessions } from './browser-sessions.ts'
 import { createKnownDeviceStore } from './known-device-store.ts'
 import { createKnownDevices } from './known-devices.ts'
+import { createLoginProof } from './login-proof.ts'
 import { createLogin } from './login.ts'
 import { createLogout } from './logout.ts'
 import { createOwnSessions } from './own-sessions.ts'
@@ -42,18 +46,18 @@ export function openSessions(deps: SessionsDeps) {
     scopesOf: accounts.roles.scopesOf,
     personalClaims: config.accessTokenClaims
   })
-  const store = createSessionStore({
-    postgres,
+  const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
+  const beginSession = createSessionBeginner({
+    ...lifetimes,
     sealer,
     clock,
     record,
-    endSessions,
     takeMailSlot: mail.takeMailSlot,
     enqueueMail: mail.enqueueMail,
-    issuer,
-    idleSeconds,
-    absoluteSeconds: config.refreshAbsoluteSeconds
+    issuer
   })
+  const writing = { postgres, sealer, clock, record, beginSession, endSessions }
+  const store = createSessionStore(writing)
   const rotations = createRotationStore({
     postgres,
     sealer,
@@ -64,13 +68,20 @@ export function openSessions(deps: SessionsDeps) {
     idleSeconds
   })
   const ownSessions = createOwnSessions({ store, revocationFeed })
+  const proveLogin = createLoginProof({
+    checkPassword: accounts.checkPassword,
+    store,
+    devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
+    unverified: unverifiedMay(config)
+  })
   return {
-    login: createLogin({
-      checkPassword: accounts.checkPassword,
-      store,
-      issuePair,
-      devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
-      unverified: unverifiedMay(config)
+    login: createLogin({ proveLogin, store, issuePair }),
+    /** Logins at the pages. */
+    browser: createBrowserSessions({
+      proveLogin,
+      store: createBrowserSessionStore({ ...writing, ...lifetimes }),
+      findUser: accounts.findUser,
+      revocationFeed
     }),
     refresh: createRefresh({ store: rotations, dataKeys, issuePair, revocationFeed }),
     logout: createLogout({ store, dataKeys, revocationFeed }),

@@ -7,7 +7,7 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { RefreshClaim } from './refresh-token.ts'
-import type { Delivery, LiveSession, Presenter } from './session.ts'
+import type { LiveSession, Presenter, SessionDelivery } from './session.ts'
 
 export type RotationOutcome =
   /** Spent, and the session is one generation on. */
@@ -59,7 +59,7 @@ const MAIL_SECONDS = 24 * 3_600
 type JudgedSession = LiveSession & {
   isAlive: boolean
   inGrace: boolean
-  delivery: Delivery
+  delivery: SessionDelivery
   device: string | null
   locale: string | null
 }

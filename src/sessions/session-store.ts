@@ -1,17 +1,18 @@
-import { userPlace } from '../accounts/user.ts'
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
-import type { MailCap } from '../mail/mail-cap.ts'
-import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { User as UserRow } from '../platform/prisma/client.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import {
+  addressPlace,
+  type BeginSession,
+  type LoginProof,
+  type NewSession
+} from './begin-session.ts'
 import type { EndedSession, EndSessions, EndTarget } from './end-sessions.ts'
 import type { RefreshClaim } from './refresh-token.ts'
-import type { Delivery, EndReason, LiveSession } from './session.ts'
+import type { EndReason, LiveSession } from './session.ts'
 
 export type SessionStore = ReturnType<typeof createSessionStore>
 
@@ -21,23 +22,7 @@ export type SessionStoreDeps = {
   clock: Clock
   record: Audit
   endSessions: EndSessions
-  takeMailSlot: MailCap
-  enqueueMail: EnqueueMail
-  issuer: string
-  idleSeconds: number
-  absoluteSeconds: number
-}
-
-const MAIL_SECONDS = 24 * 3_600
-
-export type NewSession = {
-  userId: string
-  clientId: string
-  scope: string
-  secret: Buffer
-  delivery: Delivery
-  amr: string[]
-  device: string | null
+  beginSession: BeginSession
 }
 
 /** How many sessions a list shows. */
@@ -55,71 +40,15 @@ export type SessionEntry = {
 }
 
 export function createSessionStore(deps: SessionStoreDeps) {
-  const { postgres, sealer, clock, record, endSessions, takeMailSlot, enqueueMail, issuer } = deps
-  const { idleSeconds, absoluteSeconds } = deps
+  const { postgres, sealer, clock, record, endSessions, beginSession } = deps
 
   /** Begins a session. @returns null when the person was disabled or erased, or the password replaced, since it was checked */
   async function create(
     session: NewSession,
-    { isKnownDevice, passwordHash }: { isKnownDevice: boolean; passwordHash: string },
+    proof: LoginProof,
     origin: RequestOrigin
   ): Promise<LiveSession | null> {
-    const { secret, ...columns } = session
-    const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
-    const place = { table: 'session', column: 'address_sealed', row: id }
-    const times = { createdAt: now, rotatedAt: now, lastUsedAt: now, authTime: now }
-    const expiresAt = new Date(now.getTime() + absoluteSeconds * 1_000)
-    const idleExpiresAt = new Date(now.getTime() + Math.min(idleSeconds, absoluteSeconds) * 1_000)
-    return postgres.transaction(async (tx) => {
-      const [person] = await tx.$queryRaw<{ id: string }[]>`
-        SELECT id FROM users WHERE id = ${session.userId}::uuid AND status = 'active' AND NOT must_reset
-           AND password_hash = ${passwordHash} FOR SHARE`
-      if (person === undefined) return null
-      const isNewDevice = !isKnownDevice && (await isUnseen(tx, session))
-      const row = await tx.session.create({
-        data: {
-          ...columns,
-          ...times,
-          id,
-          secretHash: new Uint8Array(sha256(secret)),
-          expiresAt,
-          idleExpiresAt,
-          addressSealed: sealer.seal(origin.address, place)
-        },
-        include: { user: true }
-      })
-      const { userId, clientId } = session
-      await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
-      if (isNewDevice) await tellNewDevice(tx, row)
-      const { roles, emailSealed, emailVerifiedAt, name, username } = row.user
-      return { ...row, roles, emailSealed, emailVerifiedAt, name, username }
-    })
-  }
-
-  /** Whether the person has logged in before, but never on something of this name. */
-  async function isUnseen(tx: Transaction, { userId, device }: NewSession): Promise<boolean> {
-    const [seen] = await tx.$queryRaw<[{ any: boolean; same: boolean }]>`
-      SELECT count(*) > 0 AS any, coalesce(bool_or(device IS NOT DISTINCT FROM ${device}), false) AS same
-        FROM session WHERE user_id = ${userId}::uuid`
-    return seen.any && !seen.same
-  }
-
-  async function tellNewDevice(
-    tx: Transaction,
-    { device, createdAt, user }: { device: string | null; createdAt: Date; user: UserRow }
-  ): Promise<void> {
-    const place = userPlace(user.id, 'email_sealed')
-    const to = sealer.open(user.emailSealed, place)
-    if (!(await takeMailSlot(tx, 'new-device', to))) return
-    const at = `${createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-    const data = {
-      issuer,
-      device,
-      at,
-      resetLink: `${issuer}/forgot-password`
-    }
-    await enqueueMail(tx, { template: 'new-device', to, locale: user.locale, data }, MAIL_SECONDS)
+    return postgres.transaction((tx) => beginSession(tx, session, proof, origin))
   }
 
   /** Ends sessions; may be repeated. @returns what to announce */
@@ -160,8 +89,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
       })
     )
     return rows.map(({ id, clientId, device, createdAt, lastUsedAt, expiresAt, addressSealed }) => {
-      const place = { table: 'session', column: 'address_sealed', row: id }
-      const address = addressSealed === null ? null : sealer.open(addressSealed, place)
+      const address = addressSealed === null ? null : sealer.open(addressSealed, addressPlace(id))
       return { id, clientId, device, createdAt, lastUsedAt, expiresAt, address }
     })
   }

@@ -25,6 +25,9 @@ export type LiveSession = {
 /** How a refresh token travels: in bodies, or in a cookie that no script can read. */
 export type Delivery = 'body' | 'cookie'
 
+/** What a session lives by: refresh tokens, or the opaque cookie of a browser at our pages. */
+export type SessionDelivery = Delivery | 'browser'
+
 /** Who shows a refresh token, and how: both must be as at the login. */
 export type Presenter = { clientId: string; delivery: Delivery }
 

@@ -1,0 +1,170 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import { sha256 } from '../lib/secrets.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
+import {
+  addressPlace,
+  holdsStill,
+  lifetimes,
+  type BeginSession,
+  type LoginProof
+} from './begin-session.ts'
+import type { BrowserClaim } from './browser-cookie.ts'
+import type { EndedSession, EndSessions } from './end-sessions.ts'
+import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE } from './session.ts'
+
+/** How often using a session is written down. */
+const SLIDE_EVERY_SECONDS = 60
+
+/** A live row, without the person. */
+export type BrowserRow = { id: string; userId: string; authTime: Date; amr: string[] }
+
+export type NewBrowserLogin = {
+  userId: string
+  secret: Buffer
+  amr: string[]
+  device: string | null
+  /** What the browser had before. */
+  current: BrowserClaim | null
+}
+
+export type BrowserSessionStore = ReturnType<typeof createBrowserSessionStore>
+
+export type BrowserSessionStoreDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  record: Audit
+  beginSession: BeginSession
+  endSessions: EndSessions
+  idleSeconds: number
+  absoluteSeconds: number
+}
+
+const FIND = {
+  name: 'browser_session_find',
+  text: `
+    SELECT s.id, s.user_id AS "userId", s.auth_time AS "authTime", s.amr,
+           s.last_used_at < latchkey_now() - interval '${SLIDE_EVERY_SECONDS} seconds' AS "isStale"
+      FROM session s JOIN users u ON u.id = s.user_id
+     WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.delivery = 'browser' AND s.revoked_at IS NULL
+       AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()
+       AND u.status = 'active' AND NOT u.must_reset`
+}
+
+const SLIDE = {
+  name: 'browser_session_slide',
+  text: `
+    UPDATE session
+       SET last_used_at = latchkey_now(),
+           idle_expires_at = LEAST(expires_at, latchkey_now() + make_interval(secs => $2))
+     WHERE id = $1::uuid AND revoked_at IS NULL
+       AND last_used_at < latchkey_now() - interval '${SLIDE_EVERY_SECONDS} seconds'`
+}
+
+export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
+  const { postgres, sealer, clock, record, beginSession, endSessions } = deps
+  const { idleSeconds, absoluteSeconds } = deps
+
+  /**
+   * Begins a browser's session. The one that it had goes on, under the new secret, if it is the same
+   * person's, and ends otherwise.
+   * @returns null when the person changed since the password was checked
+   */
+  async function begin(
+    login: NewBrowserLogin,
+    proof: LoginProof,
+    origin: RequestOrigin
+  ): Promise<{ session: BrowserRow; ended: EndedSession[] } | null> {
+    return postgres.transaction(async (tx) => {
+      if (!(await holdsStill(tx, login.userId, proof.passwordHash))) return null
+      const former = login.current === null ? null : await lockLive(tx, login.current)
+      if (former?.userId === login.userId) {
+        return { session: await renew(tx, former.id, login, origin), ended: [] }
+      }
+      const ended =
+        former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', origin)
+      const { userId, secret, amr, device } = login
+      const session = await beginSession(
+        tx,
+        {
+          userId,
+          secret,
+          amr,
+          device,
+          clientId: FIRST_PARTY_CLIENT,
+          scope: FIRST_PARTY_SCOPE,
+          delivery: 'browser'
+        },
+        proof,
+        origin
+      )
+      return session && { session, ended }
+    })
+  }
+
+  /** Of any number of logins with one cookie, one goes on with its session: the secret is new after that. */
+  async function lockLive(
+    tx: Transaction,
+    { sessionId, secret }: BrowserClaim
+  ): Promise<{ id: string; userId: string } | null> {
+    const [row] = await tx.$queryRaw<{ id: string; userId: string }[]>`
+      SELECT id, user_id AS "userId" FROM session
+       WHERE id = ${sessionId}::uuid AND secret_hash = ${sha256(secret)} AND delivery = 'browser'
+         AND revoked_at IS NULL AND expires_at > latchkey_now() AND idle_expires_at > latchkey_now()
+         FOR UPDATE`
+    return row ?? null
+  }
+
+  async function renew(
+    tx: Transaction,
+    id: string,
+    { userId, secret, amr, device }: NewBrowserLogin,
+    origin: RequestOrigin
+  ): Promise<BrowserRow> {
+    const row = await tx.session.update({
+      where: { id },
+      data: {
+        ...lifetimes(clock.now(), { idleSeconds, absoluteSeconds }),
+        secretHash: new Uint8Array(sha256(secret)),
+        amr,
+        device,
+        addressSealed: sealer.seal(origin.address, addressPlace(id))
+      }
+    })
+    const clientId = FIRST_PARTY_CLIENT
+    await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
+    return row
+  }
+
+  /** The live session of a claim whose person may log in. Using it keeps it from idling out. */
+  async function find({ sessionId, secret }: BrowserClaim): Promise<BrowserRow | null> {
+    const values = [sessionId, sha256(secret)]
+    const [row] = await postgres.query<BrowserRow & { isStale: boolean }>(FIND, values)
+    if (row === undefined) return null
+    const { isStale, ...session } = row
+    if (isStale) await postgres.query(SLIDE, [sessionId, idleSeconds])
+    return session
+  }
+
+  /** Ends the session of whoever holds its secret. @returns what to announce */
+  async function end(
+    { sessionId, secret }: BrowserClaim,
+    origin: RequestOrigin
+  ): Promise<EndedSession[]> {
+    return postgres.transaction(async (tx) => {
+      const held = await tx.session.count({
+        where: {
+          id: sessionId,
+          secretHash: new Uint8Array(sha256(secret)),
+          delivery: 'browser'
+        }
+      })
+      return held === 0 ? [] : endSessions(tx, { sessionId }, 'logout', origin)
+    })
+  }
+
+  return { begin, find, end }
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto'
+import type { Identifier } from '../accounts/credentials.ts'
+import type { User } from '../accounts/user.ts'
+import type { RequestOrigin } from '../audit/events.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import { openBrowserCookieValue, writeBrowserCookieValue } from './browser-cookie.ts'
+import type { BrowserSessionStore } from './browser-session-store.ts'
+import { invalidCredentials, type ProveLogin } from './login-proof.ts'
+
+/** Somebody who logged in at the pages, in this browser. */
+export type BrowserSession = { id: string; user: User; authTime: Date; amr: string[] }
+
+export type BrowserLogin = {
+  identifier: Identifier
+  password: string
+  /** What the browser calls itself. */
+  device: string | null
+  /** The cookie of a browser that may have logged in before. */
+  deviceCookie: string | null
+  /** The session cookie that the browser already had. */
+  current: string | null
+}
+
+/** `cookie` is the secret of the session; `rememberDevice` makes the cookie of a browser that is not known yet. */
+export type BegunBrowserSession = {
+  cookie: string
+  session: BrowserSession
+  rememberDevice: (() => Promise<string>) | null
+}
+
+export type BrowserSessions = ReturnType<typeof createBrowserSessions>
+
+export type BrowserSessionsDeps = {
+  proveLogin: ProveLogin
+  store: BrowserSessionStore
+  findUser: (id: string) => Promise<User | null>
+  revocationFeed: RevocationFeed
+}
+
+/** Logins at the pages: an opaque cookie, of which Postgres keeps the hash. No token comes of it but by OAuth. */
+export function createBrowserSessions(deps: BrowserSessionsDeps) {
+  const { proveLogin, store, findUser, revocationFeed } = deps
+
+  /**
+   * Checks the password as login does, and begins a session. A session that this browser already had
+   * keeps its id under a new secret if it is the same person's; another person's ends.
+   * @throws {ProblemError} as {@link ProveLogin}
+   */
+  async function begin(input: BrowserLogin, origin: RequestOrigin): Promise<BegunBrowserSession> {
+    const { user, rememberDevice, ...proof } = await proveLogin(input, origin)
+    const secret = randomBytes(32)
+    const login = {
+      userId: user.id,
+      secret,
+      amr: ['pwd'],
+      device: input.device,
+      current: openBrowserCookieValue(input.current)
+    }
+    const begun = await store.begin(login, proof, origin)
+    if (begun === null) throw invalidCredentials()
+    revocationFeed.announce(begun.ended)
+    const { id, authTime, amr } = begun.session
+    return {
+      cookie: writeBrowserCookieValue({ sessionId: id, secret }),
+      session: { id, user, authTime, amr },
+      rememberDevice
+    }
+  }
+
+  /** The live session of a cookie; null for everything else. Asks Postgres each time, so an end is true at once. */
+  async function find(cookie: string | undefined): Promise<BrowserSession | null> {
+    const claim = openBrowserCookieValue(cookie)
+    const row = claim === null ? null : await store.find(claim)
+    const user = row === null ? null : await findUser(row.userId)
+    if (row === null || user === null) return null
+    const { id, authTime, amr } = row
+    return { id, user, authTime, amr }
+  }
+
+  /** Ends it, and the grants made from it that lack `offline_access`. May be repeated. */
+  async function end(cookie: string | undefined, origin: RequestOrigin): Promise<void> {
+    const claim = openBrowserCookieValue(cookie)
+    if (claim !== null) revocationFeed.announce(await store.end(claim, origin))
+  }
+
+  return { begin, find, end }
+}
