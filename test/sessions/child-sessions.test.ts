@@ -120,15 +120,6 @@ void t.test('the person is erased: nothing of them is left', async (t) => {
   t.strictSame(rows, [])
 })
 
-void t.test('a parent that has ended already: what was left of its grants ends', async (t) => {
-  const family = await givenFamily()
-  const late = await app.post('/auth/logout', {}, bearer(family.accessToken))
-  t.equal(late.statusCode, 200)
-  const straggler = await givenChild(family.sessionId, 'openid')
-  await app.post('/auth/logout', { refresh_token: family.refreshToken })
-  t.strictSame(await liveOnes(app, [straggler]), [straggler], 'a dead login opens nothing')
-})
-
 void t.test('fifty who end one login at once: each row ends once', async (t) => {
   const family = await givenFamily()
   await atOnce(50, () => app.post('/auth/logout', {}, bearer(family.accessToken)))
