@@ -26,6 +26,9 @@ import { mailDirectoryOf, openMail } from './mail/room.ts'
 import { healthRoutes } from './ops/health.ts'
 import { metricsRoutes } from './ops/metrics.ts'
 import { devMailPages } from './pages/dev-mail.ts'
+import { createErrorPage } from './pages/error-page.ts'
+import { readLook } from './pages/look.ts'
+import { openPages } from './pages/room.ts'
 import { pagesScope } from './pages/scope.ts'
 import type { Clock } from './platform/clock.ts'
 import { openPlatform, type PlatformConfig } from './platform/open-platform.ts'
@@ -50,10 +53,12 @@ declare module 'fastify' {
 /**
  * The whole house, in reading order: what it stands on, its rooms, its doors. Tests and production
  * build the same one; it never listens.
- * @throws when Postgres does not answer, the key-encryption key does not fit, or a mail template is wrong
+ * @throws when Postgres does not answer, the key-encryption key does not fit, a mail template is wrong, or a
+ *   file that a setting names will not do
  */
 export async function buildApp(config: PlatformConfig) {
   const { issuer } = config
+  const look = readLook(config)
   const app = fastify(serverOptions(config))
   const onFault = (error: unknown) => {
     app.log.warn({ err: error }, 'background work failed, it will be tried again')
@@ -81,6 +86,8 @@ export async function buildApp(config: PlatformConfig) {
   const accounts = await openAccounts(rooms)
   const sessions = openSessions({ ...rooms, tokens, accounts })
   const webhooks = openWebhooks(rooms)
+  const { browser } = sessions
+  const pages = openPages({ look, browser, issuer })
   app.addHook('onClose', async () => {
     const running = [accounts, mail, tokens, signing, webhooks, audit]
     await Promise.all(running.map((room) => room.stop()))
@@ -88,7 +95,7 @@ export async function buildApp(config: PlatformConfig) {
   })
 
   // Doors: how bytes come in, who may pass, how errors go out.
-  await app.register(problems)
+  await app.register(problems, { renderPage: createErrorPage(pages) })
   await app.register(requestLog)
   await app.register(drain)
   await app.register(cookies, { issuer })
@@ -125,9 +132,16 @@ export async function buildApp(config: PlatformConfig) {
     production: config.production
   })
   const showsMail = config.smtpUrl === undefined
-  await app.register(pagesScope, { ...accounts, showsMail })
+  await app.register(pagesScope, {
+    ...accounts,
+    ...sessions,
+    pages,
+    showsMail,
+    sessionSeconds: config.refreshAbsoluteSeconds,
+    logsInAtOnce: !config.emailVerificationRequired
+  })
   if (showsMail) {
-    await app.register(devMailPages, { directory: mailDirectoryOf(config) })
+    await app.register(devMailPages, { directory: mailDirectoryOf(config), pages })
   }
 
   return app

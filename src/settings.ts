@@ -2,6 +2,7 @@ import {
   boolean,
   certificates,
   displayName,
+  hexColor,
   hostPortList,
   integer,
   key256,
@@ -103,7 +104,30 @@ export const SETTINGS = {
     text,
     'ours'
   ),
-  brandName: optional('BRAND_NAME', 'What the service is called in mails', displayName, 'Latchkey'),
+  brandName: optional(
+    'BRAND_NAME',
+    'What pages and mails call this service',
+    displayName,
+    'Latchkey'
+  ),
+  brandLogoFile: unset(
+    'BRAND_LOGO_FILE',
+    'Picture at the top of every page: svg, png or webp, at most 256 KiB; see [docs/pages.md](docs/pages.md)',
+    text,
+    'the name'
+  ),
+  brandColor: unset(
+    'BRAND_COLOR',
+    'Colour of buttons and links, `#rrggbb`; shades that read on it are chosen',
+    hexColor,
+    'a blue'
+  ),
+  pagesTemplatesDir: unset(
+    'PAGES_TEMPLATES_DIR',
+    'Folder of page templates of your own; each replaces ours of its name',
+    text,
+    'ours'
+  ),
   keyEncryptionKey: unset(
     'KEY_ENCRYPTION_KEY',
     'Seals every other key: 32 random bytes, hex or base64',

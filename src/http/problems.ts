@@ -37,16 +37,25 @@ declare module 'fastify' {
   }
 }
 
+export type ProblemsOptions = {
+  /** For people: what a browser that opens a page finds where nothing is. */
+  renderPage: (problem: ProblemError, request: FastifyRequest, reply: FastifyReply) => FastifyReply
+}
+
 /** Every error leaves as `application/problem+json` (RFC 9457), without a stack and without a value. */
-export default fp(
-  (app: FastifyInstance, _options, done) => {
+export default fp<ProblemsOptions>(
+  (app: FastifyInstance, { renderPage }, done) => {
     app.decorateRequest('refusal', null)
     app.setErrorHandler((error: FastifyError | ProblemError, request, reply) =>
       sendProblem(toProblem(error), request, reply)
     )
-    app.setNotFoundHandler((request, reply) =>
-      sendProblem(new ProblemError('not_found', 'There is nothing here.'), request, reply)
-    )
+    app.setNotFoundHandler((request, reply) => {
+      const problem = new ProblemError('not_found', 'There is nothing here.')
+      const isForPeople = request.headers.accept?.startsWith('text/html') ?? false
+      return isForPeople
+        ? renderPage(problem, request, reply)
+        : sendProblem(problem, request, reply)
+    })
     done()
   },
   { name: 'problems', fastify: '5.x' }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import type { HexColor } from './contrast.ts'
 import { oneLine } from './plain-text.ts'
 
 /** A parsed setting, or what it should have been. */
@@ -30,6 +31,12 @@ export function boolean(text: string): Parsed<boolean> {
 
 export function text(value: string): Parsed<string> {
   return ok(value)
+}
+
+/** `#rrggbb`, in lower case from here on. */
+export function hexColor(value: string): Parsed<HexColor> {
+  if (/^#[0-9a-f]{6}$/i.test(value)) return ok(value.toLowerCase() as HexColor)
+  return { ok: false, expected: 'a colour such as #0b5fff' }
 }
 
 /** A bearer secret of an operator's own choice: long enough that nobody guesses it. */

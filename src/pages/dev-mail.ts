@@ -3,20 +3,20 @@ import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { isFromLoopback } from '../http/loopback.ts'
 import { readCapturedMail } from '../mail/captured.ts'
-import { renderPage } from './render.ts'
+import type { Pages } from './room.ts'
 
 const SHOWN = 50
 
 const Params = Type.Object({ id: Type.String({ pattern: '^[0-9a-f-]{36}$' }) })
 
-export type DevMailOptions = { directory: string }
+export type DevMailOptions = { directory: string; pages: Pages }
 
 /**
  * The inbox of development. Mail tokens are in it, so only this machine may look.
  */
 export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
   app,
-  { directory },
+  { directory, pages },
   done
 ) => {
   app.addHook('onRequest', (request, _reply, next) => {
@@ -28,7 +28,7 @@ export const devMailPages: FastifyPluginCallbackTypebox<DevMailOptions> = (
 
   app.get('/dev/mail', { ...options, schema: { hide: true } }, async (_request, reply) => {
     const mails = await readCapturedMail(directory, SHOWN)
-    return reply.type('text/html').send(renderPage('dev-mail', { mails }))
+    return pages.renderPage(reply, 'dev-mail', { mails })
   })
 
   app.get('/dev/mail.json', { ...options, schema: { hide: true } }, async () => ({

@@ -12,9 +12,11 @@ import { ProblemError } from '../errors.ts'
 import type { LimitGroup } from '../http/rate-limits.ts'
 import { originOf } from '../http/request-origin.ts'
 import { refuse } from './refuse.ts'
-import { renderPage } from './render.ts'
+import type { Pages } from './room.ts'
 
 const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })) })
+
+const TO_LOGIN = [{ href: '/login', text: 'Log in' }]
 
 /** A form and what it does. Its name is that of its path and of its template. */
 type Form<Body extends TObject> = {
@@ -22,18 +24,18 @@ type Form<Body extends TObject> = {
   limit?: LimitGroup
   body: Body
   act: (body: Static<Body>, request: FastifyRequest) => Promise<void>
-  done: { title: string; message: string }
+  done: { title: string; message: string; links?: { href: string; text: string }[] }
 }
 
 export type MailFormsOptions = Pick<
   Accounts,
   'registrations' | 'passwords' | 'emailChanges' | 'mailRequests'
->
+> & { pages: Pages }
 
 /** Where the links of mails lead. Looking spends nothing (mail scanners look); the button does. */
 export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   app,
-  { registrations, passwords, emailChanges, mailRequests },
+  { registrations, passwords, emailChanges, mailRequests, pages },
   done
 ) => {
   function addForm<Body extends TObject>({
@@ -49,7 +51,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
       { config: { access: 'public' }, schema: { hide: true, querystring: Query } },
       (request, reply) => {
         const { token } = request.query as Static<typeof Query>
-        return reply.type('text/html').send(renderPage(name, { token }))
+        return pages.renderPage(reply, name, { token })
       }
     )
     app.post(`/${name}`, { config, schema: { hide: true, body } }, async (request, reply) => {
@@ -57,9 +59,10 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
         await act(request.body as Static<Body>, request)
       } catch (error) {
         if (!(error instanceof ProblemError) || error.status >= 500) throw error
-        return refuse(reply, error).send(renderPage(name, retryOf(error, request.body)))
+        const data = { ...retryOf(error, request.body), ...refuse(reply, error) }
+        return pages.renderPage(reply, name, data, { status: error.status })
       }
-      return reply.type('text/html').send(renderPage('message', thanks))
+      return pages.renderPage(reply, 'message', thanks)
     })
   }
 
@@ -67,7 +70,11 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
     name: 'verify-email',
     body: VerifyEmailBody,
     act: (body, request) => registrations.verify(verificationInput(body), originOf(request)),
-    done: { title: 'Thank you', message: 'Your address is verified. You can log in now.' }
+    done: {
+      title: 'Thank you',
+      message: 'Your address is verified. You can log in now.',
+      links: TO_LOGIN
+    }
   })
   addForm({
     name: 'forgot-password',
@@ -87,7 +94,8 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
       passwords.reset(verificationInput(body), body.new_password, originOf(request)),
     done: {
       title: 'Done',
-      message: 'The password is set, and every session has ended. You can log in with it now.'
+      message: 'The password is set, and every session has ended. You can log in with it now.',
+      links: TO_LOGIN
     }
   })
   addForm({
@@ -97,16 +105,15 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
     act: ({ token }, request) => emailChanges.undo(token, originOf(request)),
     done: {
       title: 'Done',
-      message: 'This address is yours again. Set a new password by "forgot password".'
+      message: 'This address is yours again. Set a new password by "forgot password".',
+      links: [{ href: '/forgot-password', text: 'Set a new password' }]
     }
   })
   done()
 }
 
-/** The form once more, with what was wrong; a token that may still hold stays in it. */
-function retryOf({ detail, errors, code }: ProblemError, body: unknown): Record<string, unknown> {
-  const reasons = errors?.map((error) => error.detail).join('; ')
+/** The form once more; a token that may still hold stays in it. */
+function retryOf({ code }: ProblemError, body: unknown): { token: string | undefined } {
   const { token } = body as { token?: string }
-  const problem = reasons === undefined ? detail : `${detail} It ${reasons}.`
-  return { problem, token: code === 'invalid_token' ? undefined : token }
+  return { token: code === 'invalid_token' ? undefined : token }
 }

@@ -1,11 +1,16 @@
 import type { FastifyReply } from 'fastify'
 import type { ProblemError } from '../errors.ts'
+import { problemText } from './problem-text.ts'
 
-/** Status and waiting time of a refusal; the page that follows says it in words. */
-export function refuse(
-  reply: FastifyReply,
-  { status, retryAfterSeconds }: Pick<ProblemError, 'status' | 'retryAfterSeconds'>
-): FastifyReply {
+/**
+ * Sets the headers of a refusal.
+ * @returns what the page says about it
+ */
+export function refuse(reply: FastifyReply, error: ProblemError) {
+  const { status, code, retryAfterSeconds } = error
+  reply.request.refusal = error.message
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-  return reply.code(status).type('text/html')
+  // RFC 9110 §11.6.1: every 401 names a scheme. No browser asks anybody for this one.
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  return { problem: problemText(error), code }
 }

@@ -2,7 +2,6 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { coarseAddress } from '../lib/coarse-address.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { Principal } from './principal.ts'
 import type { SessionEntry, SessionStore } from './session-store.ts'
 
 export type OwnSession = SessionEntry & { isCurrent: boolean }
@@ -20,11 +19,14 @@ export function toWireSession(session: OwnSession) {
   }
 }
 
+/** Somebody, and the session that they ask by. */
+export type SessionHolder = { user: { id: string }; sessionId: string }
+
 export type OwnSessionsDeps = { store: SessionStore; revocationFeed: RevocationFeed }
 
 /** A person looks at their own logins, and ends those that they do not know. */
 export function createOwnSessions({ store, revocationFeed }: OwnSessionsDeps) {
-  async function list({ user, sessionId }: Principal): Promise<OwnSession[]> {
+  async function list({ user, sessionId }: SessionHolder): Promise<OwnSession[]> {
     return listOf(user.id, sessionId)
   }
 
@@ -39,7 +41,11 @@ export function createOwnSessions({ store, revocationFeed }: OwnSessionsDeps) {
   }
 
   /** @throws {ProblemError} `not_found`, for somebody else's too */
-  async function end({ user }: Principal, id: string, origin: RequestOrigin): Promise<void> {
+  async function end(
+    { user }: Pick<SessionHolder, 'user'>,
+    id: string,
+    origin: RequestOrigin
+  ): Promise<void> {
     const ended = await store.revoke({ sessionId: id, userId: user.id }, 'logout', origin)
     if (ended.length === 0) throw new ProblemError('not_found', 'You have no such session.')
     revocationFeed.announce(ended)

@@ -8,6 +8,7 @@ import { bearerToken } from '../http/access.ts'
 import type { CrossSiteRule } from '../http/cross-site.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
+import { userAgentOf } from '../http/user-agent.ts'
 import { DEVICE_SECONDS } from './known-devices.ts'
 import { LoginAnswer, LoginBody, LogoutBody, RefreshAnswer, RefreshBody } from './schemas.ts'
 import { FIRST_PARTY_CLIENT, type Delivery } from './session.ts'
@@ -67,7 +68,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
       const deviceCookie = isOwnPage ? app.readCookie(request, 'device') : null
       const identifier = identifierOf(request.body)
       const { user, rememberDevice, ...pair } = await login(
-        { identifier, password, device: device ?? userAgent(request), delivery, deviceCookie },
+        { identifier, password, device: device ?? userAgentOf(request), delivery, deviceCookie },
         originOf(request)
       )
       if (isOwnPage && rememberDevice !== null) {
@@ -139,10 +140,4 @@ function identifierOf({ email, username }: LoginBody): Identifier {
   if (email !== undefined && username === undefined) return { email }
   if (email === undefined && username !== undefined) return { username }
   throw validationFailed('', 'needs either email or username')
-}
-
-/** What a browser calls itself, for the list of sessions. */
-function userAgent({ headers }: FastifyRequest): string | null {
-  const text = headers['user-agent']?.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 200)
-  return text === undefined || text === '' ? null : text
 }

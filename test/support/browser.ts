@@ -1,5 +1,13 @@
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page
+} from 'playwright-core'
 import type { Test } from 'tap'
+import { startApp } from './app.ts'
+import { freePort } from './server.ts'
 
 export type { BrowserContext, Page }
 
@@ -24,4 +32,27 @@ export async function openBrowser(t: Test): Promise<Browser> {
     await browser.close()
   })
   return browser
+}
+
+/** The production app, listening where its issuer says. */
+export async function startListeningApp(t: Test, env: Record<string, string> = {}) {
+  const port = await freePort()
+  const issuer = `http://localhost:${port}`
+  const app = await startApp(t, { ...env, ISSUER: issuer, PORT: String(port) })
+  await app.app.listen({ host: 'localhost', port })
+  return { ...app, issuer }
+}
+
+/** A window of its own: no cookie of another. */
+export async function openWindow(
+  t: Test,
+  browser: Browser,
+  issuer: string,
+  options: BrowserContextOptions = {}
+) {
+  const context = await browser.newContext({ baseURL: issuer, ...options })
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  return { context, page }
 }

@@ -1,0 +1,131 @@
+import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
+import { Type, type Static, type TProperties } from 'typebox'
+import { ProblemError } from '../errors.ts'
+import { readBrowserCookie } from '../http/browser-session.ts'
+import type { LimitGroup } from '../http/rate-limits.ts'
+import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
+import { loginPath } from './continue.ts'
+import { isFormSecret, isFormTokenOf, newFormSecret, newFormToken } from './form-token.ts'
+import type { Look } from './look.ts'
+
+export type Pages = ReturnType<typeof openPages>
+
+export type PagesDeps = { look: Look; browser: BrowserSessions; issuer: string }
+
+export type PageOptions = {
+  /** 200 unless said otherwise. */
+  status?: number
+  /**
+   * The page's form may end at an application. Browsers hold every redirect that follows a form against
+   * `form-action`, those of the application's own too, so that no list of origins would do: the page
+   * goes without it. Nothing but the page's own template says where its forms go.
+   */
+  leadsToApplication?: boolean
+}
+
+const CsrfField = Type.Optional(Type.String({ maxLength: 128 }))
+
+/** The fields of a form, with the one that every form has. Closed, as all bodies are. */
+export function formBody<Fields extends TProperties>(fields: Fields) {
+  return Type.Object({ csrf_token: CsrfField, ...fields }, { additionalProperties: false })
+}
+
+/** A page that is looked at. */
+export const pageRoute = { config: { access: 'public' }, schema: { hide: true } } as const
+
+/** What every page is made with: the one layout, the form's token, who is logged in. */
+export function openPages({ look, browser, issuer }: PagesDeps) {
+  const frame = {
+    brand: look.brandName,
+    stylesheet: look.stylesheet.path,
+    script: look.script.path,
+    logo: look.logo?.path ?? null
+  }
+
+  /**
+   * Sends a page. `data` is the template's `it`, beside `brand` and `csrfField()`, the hidden field that
+   * every form which needs {@link pageForm} begins with: `<%~ it.csrfField() %>`.
+   */
+  function renderPage(
+    reply: FastifyReply,
+    template: string,
+    data: Record<string, unknown> = {},
+    { status = 200, leadsToApplication = false }: PageOptions = {}
+  ): FastifyReply {
+    const html = look.render(template, { ...frame, ...data, csrfField: fieldsOn(reply) })
+    if (leadsToApplication) {
+      const policy = String(reply.getHeader('content-security-policy'))
+      reply.header('content-security-policy', policy.replace(/;? *form-action [^;]*/, ''))
+    }
+    return reply.code(status).type('text/html').send(html)
+  }
+
+  /** Only a page with a form gives the browser the cookie that its forms are bound to. */
+  function fieldsOn(reply: FastifyReply): () => string {
+    const { server, request } = reply
+    let secret = server.readCookie(request, 'form')
+    return () => {
+      if (!isFormSecret(secret)) {
+        secret = newFormSecret()
+        server.writeCookie(reply, 'form', secret, null)
+      }
+      return `<input type="hidden" name="csrf_token" value="${newFormToken(secret)}">`
+    }
+  }
+
+  /**
+   * Whether a form was sent from a page of ours: by what the browser says of the sender, which no page
+   * can forge; where it says nothing, by the form's token. Other origins of the configuration may use
+   * the API; they have no business with our forms.
+   */
+  function isOwnForm(request: FastifyRequest): boolean {
+    const { 'sec-fetch-site': site, origin } = request.headers
+    if (site !== undefined && site !== 'none') return site === 'same-origin'
+    if (origin !== undefined && origin !== 'null') return origin === issuer
+    const secret = request.server.readCookie(request, 'form')
+    const { csrf_token: token = '' } = (request.body ?? {}) as { csrf_token?: unknown }
+    return isFormSecret(secret) && typeof token === 'string' && isFormTokenOf(secret, token)
+  }
+
+  /** The route of a form that sends or sets a cookie: from our own pages only, whatever else it says. */
+  function pageForm<Fields extends TProperties>(fields: Fields, limit?: LimitGroup) {
+    return {
+      config: { access: 'public' as const, ...(limit !== undefined && { limit }) },
+      schema: { hide: true, body: formBody(fields) },
+      preValidation: (request, _reply, next) => {
+        next(isOwnForm(request) ? undefined : foreignForm())
+      }
+    } satisfies RouteShorthandOptions
+  }
+
+  /** Who is logged in in this browser. */
+  function findBrowserSession(request: FastifyRequest): Promise<BrowserSession | null> {
+    return browser.find(readBrowserCookie(request))
+  }
+
+  /**
+   * For pages that need somebody: `null` means that the browser was sent to the login, which comes back
+   * to `target`, and that there is nothing left to do but `return reply`.
+   */
+  async function requireBrowserSession(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    target: string = request.method === 'GET' ? request.url : '/account'
+  ): Promise<BrowserSession | null> {
+    const session = await findBrowserSession(request)
+    if (session === null) reply.redirect(loginPath(target), 303)
+    return session
+  }
+
+  return { look, renderPage, pageForm, findBrowserSession, requireBrowserSession }
+}
+
+/** The body of a {@link Pages.pageForm} route. */
+export type FormOf<Fields extends TProperties> = Static<ReturnType<typeof formBody<Fields>>>
+
+function foreignForm(): ProblemError {
+  return new ProblemError(
+    'cross_site_request',
+    'This form was not sent from our own page, or your browser keeps no cookies. Open the page again.'
+  )
+}
