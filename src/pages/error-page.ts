@@ -5,7 +5,7 @@ import type { Pages } from './room.ts'
 
 const TITLES: Record<number, string> = {
   403: 'Not from here',
-  404: 'There is nothing here',
+  404: 'Not found',
   429: 'One moment, please'
 }
 

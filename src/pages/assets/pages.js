@@ -1,26 +1,32 @@
 // What a form does better with a script; everything works without.
-for (const input of document.querySelectorAll('input[type="password"]')) {
-  const button = document.createElement('button')
-  button.type = 'button'
-  button.className = 'reveal'
-  const label = input.closest('label')
-  const name = label.firstChild.textContent.trim().toLowerCase()
-  const say = (isShown) => {
-    input.type = isShown ? 'text' : 'password'
-    button.textContent = isShown ? `Hide ${name}` : `Show ${name}`
-  }
-  say(false)
-  button.addEventListener('click', () => say(input.type === 'password'))
-  // Nobody's password manager should see a text field.
-  input.form.addEventListener('submit', () => say(false))
-  label.after(button)
+for (const form of document.forms) {
+  const inputs = [...form.querySelectorAll('input[type="password"]')]
+  if (inputs.length > 0) addReveal(form, inputs)
+  const again = form.elements.confirm_password
+  if (again !== undefined) compare(form.elements.new_password ?? form.elements.password, again)
 }
 
-for (const again of document.querySelectorAll('input[name="confirm_password"]')) {
-  const first = again.form.elements.password ?? again.form.elements.new_password
-  const compare = () => {
+/** One button shows what was typed, in every password field of the form. */
+function addReveal(form, inputs) {
+  const button = document.createElement('button')
+  const show = (isShown) => {
+    for (const input of inputs) input.type = isShown ? 'text' : 'password'
+    button.textContent = `${isShown ? 'Hide' : 'Show'} password${inputs.length > 1 ? 's' : ''}`
+  }
+  button.type = 'button'
+  button.className = 'reveal'
+  show(false)
+  button.addEventListener('click', () => show(inputs[0].type === 'password'))
+  // Password managers keep what was sent in a password field.
+  form.addEventListener('submit', () => show(false))
+  inputs.at(-1).closest('label').after(button)
+}
+
+/** Says at once that two passwords differ; the server says it too. */
+function compare(first, again) {
+  const judge = () => {
     again.setCustomValidity(again.value === first.value ? '' : 'This is not the same password.')
   }
-  again.addEventListener('input', compare)
-  first.addEventListener('input', compare)
+  first.addEventListener('input', judge)
+  again.addEventListener('input', judge)
 }

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { noChromium, openWindow, startBrowser, startListeningApp } from '../support/browser.ts'
+import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
+
+const skip = noChromium
+const app = await startListeningApp(t)
+const browser = skip === false ? await startBrowser(t) : null
+const axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+const user = await givenUser(app)
+await givenSession(app, user)
+
+/** Pages that anybody may open. */
+const OPEN = [
+  '/',
+  '/login',
+  '/register',
+  '/register/mail',
+  '/logout',
+  '/forgot-password',
+  '/reset-password',
+  '/reset-password?token=x',
+  '/verify-email',
+  '/verify-email?token=x',
+  '/undo-email-change',
+  '/undo-email-change?token=x',
+  '/dev/mail',
+  '/nothing-here'
+]
+
+/** What WCAG 2.2 A and AA, and axe's own best practices, object to. */
+async function violationsOf(page: Page, options: axe.RunOptions): Promise<string[]> {
+  await page.evaluate(axeSource)
+  const { violations } = await page.evaluate(async (runOptions) => {
+    const { axe: inPage } = globalThis as unknown as { axe: typeof axe }
+    return inPage.run(runOptions)
+  }, options)
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}
+
+/** In the dark nothing but the colours is another. */
+const RULES: Record<'light' | 'dark', axe.RunOptions> = {
+  light: {},
+  dark: { runOnly: ['color-contrast', 'link-in-text-block'] }
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  void t.test(`every page, in the ${colorScheme}: axe finds nothing`, { skip }, async (t) => {
+    const viewport = { width: colorScheme === 'light' ? 1_280 : 390, height: 800 }
+    const { page } = await openWindow(t, browser!, app.issuer, { colorScheme, viewport })
+    const look = async (what: string) => {
+      t.strictSame(await violationsOf(page, RULES[colorScheme]), [], what)
+      const isTooWide = await page.evaluate(
+        'document.documentElement.scrollWidth > document.documentElement.clientWidth'
+      )
+      t.notOk(isTooWide, `${what}: fits its window`)
+    }
+    for (const path of OPEN) {
+      await page.goto(path, { waitUntil: 'load' })
+      await look(path)
+    }
+    await page.goto('/login')
+    const logIn = async (password: string) => {
+      await page.fill('[name=email]', user.email)
+      await page.fill('[name=password]', password)
+      await page.getByRole('button', { name: 'Log in' }).click()
+    }
+    await logIn('wrong-otter-12-lantern')
+    await look('a login that was refused')
+    await logIn(PASSWORD)
+    await page.waitForURL('**/account')
+    for (const path of ['/account', '/account?done=profile', '/', '/logout', '/login']) {
+      await page.goto(path)
+      await look(`${path}, logged in`)
+    }
+    await page.goto('/account')
+    await page.getByLabel('Current password').fill('wrong-otter-12-lantern')
+    await page.getByLabel('New password', { exact: true }).fill('granite-otter-77-meadow')
+    await page.getByLabel('New password once more').fill('granite-otter-77-meadow')
+    await page.getByRole('button', { name: 'Change the password' }).click()
+    await look('an account form that was refused')
+  })
+}
