@@ -11,16 +11,16 @@ export function isFormSecret(cookie: string | null): cookie is string {
 
 /** What the hidden field of a form carries: another one each time, so that no compression gives it away. */
 export function newFormToken(secret: string): string {
-  const nonce = randomToken()
-  return `${nonce}.${tagOf(secret, nonce)}`
+  return tokenOf(secret, randomToken())
 }
 
 /** Whether a form was given to the browser that holds this cookie. */
 export function isFormTokenOf(secret: string, token: string): boolean {
-  const [nonce = '', tag = ''] = token.split('.')
-  return isSameSecret(tag, tagOf(secret, nonce))
+  const [nonce = ''] = token.split('.')
+  return isSameSecret(token, tokenOf(secret, nonce))
 }
 
-function tagOf(secret: string, nonce: string): string {
-  return hmacSha256(Buffer.from(secret), `form\0${nonce}`).toString('base64url')
+function tokenOf(secret: string, nonce: string): string {
+  const tag = hmacSha256(Buffer.from(secret), `form\0${nonce}`)
+  return `${nonce}.${tag.toString('base64url')}`
 }

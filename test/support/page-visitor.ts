@@ -78,3 +78,20 @@ export async function givenLogin(app: Pick<TestApp, 'app'>, email: string): Prom
   if (answer.statusCode !== 303) throw new Error(`login: ${answer.statusCode} ${answer.body}`)
   return visitor
 }
+
+/** The session that a visitor's cookie names. */
+export function sidOf(visitor: Visitor): string {
+  const hex = Buffer.from(visitor.session()?.slice(4) ?? '', 'base64url').toString('hex', 0, 16)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+export async function isLoggedIn(visitor: Visitor): Promise<boolean> {
+  return (await visitor.open('/account')).statusCode === 200
+}
+
+/** Another browser with the same session cookie, as a thief has it. */
+export function thiefOf(app: Pick<TestApp, 'app'>, visitor: Visitor): Visitor {
+  const thief = createVisitor(app)
+  thief.jar.set('latchkey_session', visitor.session() ?? '')
+  return thief
+}
