@@ -26,13 +26,13 @@ export type AccountPagesOptions = Pick<Accounts, 'profiles' | 'passwords'> &
   }
 
 /** What was done, by the word in the query that the answer to a form leads to. */
-const DONE: Record<string, string> = {
-  profile: 'Your name is saved.',
-  password: 'Your password is changed. Your other logins have ended.',
-  session: 'That login has ended.',
-  others: 'All other logins have ended.',
-  app: 'That application has no access any more.'
-}
+const DONE = new Map([
+  ['profile', 'Your name is saved.'],
+  ['password', 'Your password is changed. Your other logins have ended.'],
+  ['session', 'That login has ended.'],
+  ['others', 'All other logins have ended.'],
+  ['app', 'That application has no access any more.']
+])
 
 const Query = Type.Object({ done: Type.Optional(Type.String({ maxLength: 20 })) })
 
@@ -94,7 +94,7 @@ export const accountPages: FastifyPluginCallbackTypebox<AccountPagesOptions> = (
     async (request, reply) => {
       const session = await pages.requireBrowserSession(request, reply, '/account')
       if (session === null) return reply
-      return renderAccount(reply, session, { message: DONE[request.query.done ?? ''] })
+      return renderAccount(reply, session, { message: DONE.get(request.query.done ?? '') })
     }
   )
 

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { readConfig } from '../../src/config.ts'
+import { readLook } from '../../src/pages/look.ts'
 import { startApp } from '../support/app.ts'
 import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
 import { givenLogin, isLoggedIn, thiefOf } from '../support/page-visitor.ts'
@@ -86,4 +88,32 @@ void t.test('forms of the account, by nobody: to the login, and nothing done', a
   t.equal(answer.statusCode, 303)
   t.equal(answer.headers.location, '/login?continue=%2Faccount')
   t.equal(await nameOf(id), null)
+})
+
+void t.test('applications with access: listed as text, each with its form', (t) => {
+  const { render } = readLook(readConfig({}))
+  const consent = {
+    clientId: '"><b>id',
+    name: '<script>alert(1)</script>',
+    scopes: ['openid', 'email'],
+    since: new Date('2026-01-02T03:04:05Z')
+  }
+  const page = (consents: unknown) =>
+    render('account', {
+      user: { email: 'ada@example.com', username: null, name: null },
+      sessions: [],
+      consents,
+      csrfField: () => '<input type="hidden" name="csrf_token" value="x">'
+    })
+  const body = page([consent])
+  t.match(body, 'action="/account/apps/revoke"')
+  t.match(body, 'name="client_id" value="&quot;&gt;&lt;b&gt;id"')
+  t.match(
+    body,
+    'openid, email · since <time datetime="2026-01-02T03:04:05.000Z">2026-01-02 03:04 UTC'
+  )
+  t.notMatch(body, '<script>')
+  t.match(page([]), 'You have let no application in')
+  t.notMatch(page(null), 'Applications with access', 'no such section without the part that knows')
+  t.end()
 })
