@@ -46,8 +46,9 @@ export function brandStyles(color: HexColor): string {
     'primary-hover-border': hover,
     'primary-inverse': text
   }
+  // As specific as pico's own, so that the later one holds.
   return (
-    rule(':root', { ...buttons, ...onLight }) +
+    rule(':root:not([data-theme=dark])', { ...buttons, ...onLight }) +
     `@media (prefers-color-scheme: dark){${rule(':root:not([data-theme])', { ...buttons, ...onDark })}}\n`
   )
 }

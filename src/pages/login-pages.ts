@@ -11,7 +11,7 @@ import { DEVICE_SECONDS } from '../sessions/known-devices.ts'
 import type { Sessions } from '../sessions/room.ts'
 import { leadsToApplication, safeContinue, withContinue } from './continue.ts'
 import { refuse } from './refuse.ts'
-import { pageRoute, type Pages } from './room.ts'
+import { goOn, pageRoute, type Pages } from './room.ts'
 
 const Continue = Type.Optional(Type.String({ maxLength: 8_192 }))
 
@@ -59,7 +59,7 @@ export function createBrowserLogin({ browser, sessionSeconds }: LoginPagesOption
     if (rememberDevice !== null) {
       server.writeCookie(reply, 'device', await rememberDevice(), DEVICE_SECONDS)
     }
-    return reply.redirect(target ?? '/account', 303)
+    return goOn(reply, target ?? '/account')
   }
 }
 

@@ -4,7 +4,7 @@ import { ProblemError } from '../errors.ts'
 import { readBrowserCookie } from '../http/browser-session.ts'
 import type { LimitGroup } from '../http/rate-limits.ts'
 import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
-import { loginPath } from './continue.ts'
+import { leadsToApplication as isForApplication, loginPath } from './continue.ts'
 import { isFormSecret, isFormTokenOf, newFormSecret, newFormToken } from './form-token.ts'
 import type { Look } from './look.ts'
 
@@ -56,6 +56,7 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     if (leadsToApplication) {
       const policy = String(reply.getHeader('content-security-policy'))
       reply.header('content-security-policy', policy.replace(/;? *form-action [^;]*/, ''))
+      keepOpener(reply)
     }
     return reply.code(status).type('text/html').send(html)
   }
@@ -113,11 +114,25 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     target: string = request.method === 'GET' ? request.url : '/account'
   ): Promise<BrowserSession | null> {
     const session = await findBrowserSession(request)
-    if (session === null) reply.redirect(loginPath(target), 303)
+    if (session === null) goOn(reply, loginPath(target), target)
     return session
   }
 
   return { look, renderPage, pageForm, findBrowserSession, requireBrowserSession }
+}
+
+/**
+ * For every answer between an application's window and its way back. It may have opened us in a window of
+ * its own (`signinPopup`), which one answer with another opener policy would cut off from it for good.
+ */
+export function keepOpener(reply: FastifyReply): FastifyReply {
+  return reply.header('cross-origin-opener-policy', 'unsafe-none')
+}
+
+/** Leads to `location`, on the way to `target`. */
+export function goOn(reply: FastifyReply, location: string, target = location): FastifyReply {
+  if (isForApplication(target)) keepOpener(reply)
+  return reply.redirect(location, 303)
 }
 
 /** The body of a {@link Pages.pageForm} route. */

@@ -84,3 +84,20 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await look('an account form that was refused')
   })
 }
+
+void t.test('the colour of a brand: on the buttons, and axe finds nothing', { skip }, async (t) => {
+  const branded = await startListeningApp(t, { BRAND_COLOR: '#ffcc00' })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await t.test(colorScheme, async (t) => {
+      const { page } = await openWindow(t, browser!, branded.issuer, { colorScheme })
+      await page.goto('/login')
+      const shown = await page.evaluate(
+        `getComputedStyle(document.querySelector('[type=submit]')).backgroundColor`
+      )
+      t.equal(shown, 'rgb(255, 204, 0)')
+      t.strictSame(await violationsOf(page, RULES.dark), [])
+      await page.getByRole('button', { name: 'Log in' }).hover()
+      t.strictSame(await violationsOf(page, RULES.dark), [], 'pointed at')
+    })
+  }
+})

@@ -131,6 +131,18 @@ void t.test(
   }
 )
 
+void t.test('the opener of a window: kept for applications alone', async (t) => {
+  const policy = 'cross-origin-opener-policy'
+  const visitor = createVisitor(app)
+  const target = '/oauth/authorize?client_id=x'
+  t.equal((await visitor.open('/login')).headers[policy], 'same-origin')
+  const page = await visitor.open(`/login?continue=${encodeURIComponent(target)}`)
+  t.equal(page.headers[policy], 'unsafe-none')
+  const onward = await visitor.logIn(user.email, { continue: target })
+  t.equal(onward.headers[policy], 'unsafe-none')
+  t.equal((await visitor.logIn(user.email)).headers[policy], 'same-origin')
+})
+
 void t.test('the account, by nobody: to the login, and back from there', async (t) => {
   const visitor = createVisitor(app)
   const asked = await visitor.open('/account?done=profile')

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { noChromium, openWindow, startBrowser, startListeningApp } from '../support/browser.ts'
 import { freshEmail, givenUser, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
@@ -130,15 +131,24 @@ void t.test('a login that goes on to an application: the policy lets it', { skip
       request.pipe(onward)
     }
   })
-  const { page } = await openWindow(t, browser!, front)
   const { email } = await givenUser(app)
   const target = encodeURIComponent('/oauth/authorize?client_id=app&scope=openid')
+  const logIn = async (page: Page) => {
+    await page.getByLabel('E-mail address or username').fill(email)
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.waitForURL(`${application}/callback?code=1`)
+    t.equal(await page.textContent('h1'), 'The application')
+  }
+  const { page } = await openWindow(t, browser!, front)
   await page.goto(`/login?continue=${target}`)
-  await page.getByLabel('E-mail address or username').fill(email)
-  await page.getByLabel('Password').fill(PASSWORD)
-  await page.getByRole('button', { name: 'Log in' }).click()
-  await page.waitForURL(`${application}/callback?code=1`)
-  t.equal(await page.textContent('h1'), 'The application')
+  await logIn(page)
+  const [popup] = await Promise.all([
+    page.waitForEvent('popup'),
+    page.evaluate(`void window.open('${front}/login?continue=${target}', 'login', 'popup')`)
+  ])
+  await logIn(popup)
+  t.ok(await popup.evaluate('window.opener !== null'), 'a window of its own finds the way back')
 })
 
 async function listen(t: Test, answer: RequestListener): Promise<string> {
