@@ -3,12 +3,11 @@ import { fileURLToPath } from 'node:url'
 import type axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { noChromium, openWindow, startBrowser, startListeningApp } from '../support/browser.ts'
+import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
 
-const skip = noChromium
 const app = await startListeningApp(t)
-const browser = skip === false ? await startBrowser(t) : null
+const browser = await openBrowser(t)
 const axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 const user = await givenUser(app)
 await givenSession(app, user)
@@ -48,9 +47,9 @@ const RULES: Record<'light' | 'dark', axe.RunOptions> = {
 }
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  void t.test(`every page, in the ${colorScheme}: axe finds nothing`, { skip }, async (t) => {
+  void t.test(`every page, in the ${colorScheme}: axe finds nothing`, async (t) => {
     const viewport = { width: colorScheme === 'light' ? 1_280 : 390, height: 800 }
-    const { page } = await openWindow(t, browser!, app.issuer, { colorScheme, viewport })
+    const { page } = await openWindow(t, browser, app.issuer, { colorScheme, viewport })
     const look = async (what: string) => {
       t.strictSame(await violationsOf(page, RULES[colorScheme]), [], what)
       const isTooWide = await page.evaluate(
@@ -85,11 +84,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
   })
 }
 
-void t.test('the colour of a brand: on the buttons, and axe finds nothing', { skip }, async (t) => {
+void t.test('the colour of a brand: on the buttons, and axe finds nothing', async (t) => {
   const branded = await startListeningApp(t, { BRAND_COLOR: '#ffcc00' })
   for (const colorScheme of ['light', 'dark'] as const) {
     await t.test(colorScheme, async (t) => {
-      const { page } = await openWindow(t, browser!, branded.issuer, { colorScheme })
+      const { page } = await openWindow(t, browser, branded.issuer, { colorScheme })
       await page.goto('/login')
       const shown = await page.evaluate(
         `getComputedStyle(document.querySelector('[type=submit]')).backgroundColor`

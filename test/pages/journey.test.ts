@@ -3,21 +3,20 @@ import { createServer, request as httpRequest, type RequestListener } from 'node
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { noChromium, openWindow, startBrowser, startListeningApp } from '../support/browser.ts'
+import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { freshEmail, givenUser, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
 
-const skip = noChromium
 /** Run in the page. */
 const isValid = (input: unknown) => (input as { checkValidity: () => boolean }).checkValidity()
 const NEW_PASSWORD = 'granite-otter-77-meadow'
 const app = await startListeningApp(t)
-const browser = skip === false ? await startBrowser(t) : null
+const browser = await openBrowser(t)
 
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
 
-  void t.test(`a life at the pages, ${how}`, { skip }, async (t) => {
-    const { page, context } = await openWindow(t, browser!, app.issuer, { javaScriptEnabled })
+  void t.test(`a life at the pages, ${how}`, async (t) => {
+    const { page, context } = await openWindow(t, browser, app.issuer, { javaScriptEnabled })
     const complaints: string[] = []
     page.on('console', (message) => {
       if (message.type() === 'error' && !/status of 4/.test(message.text())) {
@@ -78,27 +77,23 @@ for (const javaScriptEnabled of [true, false]) {
   })
 }
 
-void t.test(
-  'passwords that differ: the script says so before anything is sent',
-  { skip },
-  async (t) => {
-    const { page } = await openWindow(t, browser!, app.issuer)
-    await page.goto('/register')
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
-    await page.getByLabel('Password once more').fill(`${PASSWORD}!`)
-    const again = page.getByLabel('Password once more')
-    t.notOk(await again.evaluate(isValid))
-    await page.getByRole('button', { name: 'Show passwords' }).click()
-    t.equal(await again.getAttribute('type'), 'text')
-    await page.getByRole('button', { name: 'Hide passwords' }).click()
-    await again.fill(PASSWORD)
-    t.ok(await again.evaluate(isValid))
-    t.equal(await again.getAttribute('type'), 'password')
-  }
-)
+void t.test('passwords that differ: the script says so before anything is sent', async (t) => {
+  const { page } = await openWindow(t, browser, app.issuer)
+  await page.goto('/register')
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.getByLabel('Password once more').fill(`${PASSWORD}!`)
+  const again = page.getByLabel('Password once more')
+  t.notOk(await again.evaluate(isValid))
+  await page.getByRole('button', { name: 'Show passwords' }).click()
+  t.equal(await again.getAttribute('type'), 'text')
+  await page.getByRole('button', { name: 'Hide passwords' }).click()
+  await again.fill(PASSWORD)
+  t.ok(await again.evaluate(isValid))
+  t.equal(await again.getAttribute('type'), 'password')
+})
 
-void t.test('a form on a foreign site: the browser itself brings no login', { skip }, async (t) => {
-  const { page, context } = await openWindow(t, browser!, app.issuer)
+void t.test('a form on a foreign site: the browser itself brings no login', async (t) => {
+  const { page, context } = await openWindow(t, browser, app.issuer)
   await context.route('http://evil.example/**', (route) =>
     route.fulfill({
       contentType: 'text/html',
@@ -114,7 +109,7 @@ void t.test('a form on a foreign site: the browser itself brings no login', { sk
   t.strictSame(await context.cookies(app.issuer), [])
 })
 
-void t.test('a login that goes on to an application: the policy lets it', { skip }, async (t) => {
+void t.test('a login that goes on to an application: the policy lets it', async (t) => {
   const application = await listen(t, (_request, response) => {
     response.setHeader('content-type', 'text/html').end('<h1>The application</h1>')
   })
@@ -140,7 +135,7 @@ void t.test('a login that goes on to an application: the policy lets it', { skip
     await page.waitForURL(`${application}/callback?code=1`)
     t.equal(await page.textContent('h1'), 'The application')
   }
-  const { page } = await openWindow(t, browser!, front)
+  const { page } = await openWindow(t, browser, front)
   await page.goto(`/login?continue=${target}`)
   await logIn(page)
   const [popup] = await Promise.all([
