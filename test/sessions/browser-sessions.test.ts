@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { claimsOf, givenSession, givenUser } from '../support/builders.ts'
+import { dumpDatabase, findCanaries } from '../support/database-dump.ts'
 import { createVisitor, givenLogin, isLoggedIn, sidOf, thiefOf } from '../support/page-visitor.ts'
 import { atOnce, statuses } from '../support/registrations.ts'
 import { bearer } from '../support/server-sessions.ts'
@@ -35,6 +36,17 @@ void t.test(
     t.match(await eventsOf(app, sidOf(visitor)), [{ type: 'login.succeeded', user_id: user.id }])
   }
 )
+
+void t.test('the secret of a cookie: nowhere in the database, in no form', async (t) => {
+  const visitor = await givenLogin(app, (await givenUser(app)).email)
+  const cookie = visitor.session()!
+  const dump = await dumpDatabase(app.databaseUrl)
+  const secret = Buffer.from(cookie.slice(4), 'base64url').subarray(16)
+  t.strictSame(
+    findCanaries(dump, { cookie, secret, form: visitor.jar.get('latchkey_form') ?? cookie }),
+    []
+  )
+})
 
 void t.test('an https issuer: the cookie is __Host- and Secure', async (t) => {
   const secure = await startApp(t, { ...app.env, ISSUER: 'https://id.example.com' })
