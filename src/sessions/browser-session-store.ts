@@ -85,7 +85,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
         return { session: await renew(tx, former.id, login, origin), ended: [] }
       }
       const ended =
-        former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', origin)
+        former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', { origin })
       const { userId, secret, amr, device } = login
       const session = await beginSession(
         tx,
@@ -162,7 +162,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
           delivery: 'browser'
         }
       })
-      return held === 0 ? [] : endSessions(tx, { sessionId }, 'logout', origin)
+      return held === 0 ? [] : endSessions(tx, { sessionId }, 'logout', { origin })
     })
   }
 
