@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
 import { createPasswordPolicy } from '../src/accounts/password-policy.ts'
-import { estimateStrength } from '../src/accounts/password-strength.ts'
+import { createStrengthEstimator } from '../src/accounts/password-strength.ts'
 import { createUserByOperator } from '../src/accounts/create-user-store.ts'
 import { createRoleStore } from '../src/accounts/role-store.ts'
 import { openRoles } from '../src/accounts/roles.ts'
@@ -93,7 +93,8 @@ async function hashFromStdin(config: PlatformConfig, email: EmailAddress): Promi
   const password = (await text(process.stdin)).replace(/\r?\n$/, '')
   const requireStrong = createPasswordPolicy({
     minLength: config.passwordMinLength,
-    estimateStrength
+    composition: config.passwordComposition,
+    estimateStrength: createStrengthEstimator().estimate
   })
   await requireStrong('password', password, [email.address])
   const hasher = await createPasswordHasher({

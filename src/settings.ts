@@ -180,6 +180,13 @@ export const SETTINGS = {
     integer(8, 64),
     8
   ),
+  passwordComposition: optional(
+    'PASSWORD_COMPOSITION',
+    'Kinds of characters that a password needs: any of `lower upper digit symbol`',
+    listOf('lower', 'upper', 'digit', 'symbol'),
+    [],
+    'none'
+  ),
   argon2MemoryKib: optional(
     'ARGON2_MEMORY_KIB',
     'Memory of one password hash',

@@ -6,12 +6,29 @@ const MAX_CODE_POINTS = 256
 /** zxcvbn: 3 withstands an offline attack on a slow hash. */
 const LEAST_SCORE = 3
 
+/** Kinds of characters that a policy may ask for. A letter without case is neither upper nor lower. */
+const CHARACTERS = {
+  lower: { pattern: /\p{Ll}/u, detail: 'needs a lower case letter' },
+  upper: { pattern: /\p{Lu}/u, detail: 'needs an upper case letter' },
+  digit: { pattern: /\p{Nd}/u, detail: 'needs a digit' },
+  symbol: { pattern: /[^\p{L}\p{M}\p{N}]/u, detail: 'needs a character that is no letter or digit' }
+} as const
+
+export type CharacterKind = keyof typeof CHARACTERS
+
 export type PasswordPolicy = ReturnType<typeof createPasswordPolicy>
 
-export type PasswordPolicyDeps = { minLength: number; estimateStrength: EstimateStrength }
+export type PasswordPolicyDeps = {
+  minLength: number
+  /** Kinds that every password needs: for those whose rules ask for them, they make none stronger. */
+  composition: readonly CharacterKind[]
+  estimateStrength: EstimateStrength
+}
 
 /** What a new password must be. It looks at the request only, so it tells nothing about any account. */
-export function createPasswordPolicy({ minLength, estimateStrength }: PasswordPolicyDeps) {
+export function createPasswordPolicy(deps: PasswordPolicyDeps) {
+  const { minLength, composition, estimateStrength } = deps
+
   /**
    * @param field the name of the field that the reasons are for
    * @param personal the person's own words: nobody's password should be made of them
@@ -23,12 +40,13 @@ export function createPasswordPolicy({ minLength, estimateStrength }: PasswordPo
     personal: (string | null | undefined)[]
   ): Promise<void> {
     const normalized = normalize(password)
-    const details = lengthProblems(normalized, minLength)
-    if (personal.some((word) => word?.toLowerCase() === normalized.toLowerCase())) {
-      details.push('must not be your own address or name')
-    }
+    const words = personal.filter((word) => typeof word === 'string')
+    const details = [
+      ...lengthProblems(normalized, minLength),
+      ...compositionProblems(normalized, composition),
+      ...ownWordProblems(normalized, words)
+    ]
     if (details.length === 0) {
-      const words = personal.filter((word) => typeof word === 'string')
       const { score, reasons } = await estimateStrength(normalized, words)
       if (score < LEAST_SCORE) details.push(...reasons)
     }
@@ -43,4 +61,14 @@ function lengthProblems(password: string, minLength: number): string[] {
   if (length < minLength) return [`needs at least ${minLength} characters`]
   if (length > MAX_CODE_POINTS) return [`must not be longer than ${MAX_CODE_POINTS} characters`]
   return []
+}
+
+function compositionProblems(password: string, kinds: readonly CharacterKind[]): string[] {
+  const missing = kinds.map((kind) => CHARACTERS[kind])
+  return missing.filter(({ pattern }) => !pattern.test(password)).map(({ detail }) => detail)
+}
+
+function ownWordProblems(password: string, words: string[]): string[] {
+  const isOwn = words.some((word) => word.toLowerCase() === password.toLowerCase())
+  return isOwn ? ['must not be your own address or name'] : []
 }

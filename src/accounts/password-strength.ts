@@ -1,35 +1,84 @@
-import type { ZxcvbnFactory } from '@zxcvbn-ts/core'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { UnavailableError } from '../errors.ts'
+import { createGate, GateFullError } from '../lib/gate.ts'
 
 /** zxcvbn's 0 (guessed at once) to 4, and in words why it is not more. */
 export type Strength = { score: number; reasons: string[] }
 
-export type EstimateStrength = (password: string, personal: string[]) => Promise<Strength>
+/** `personal` are words that belong to the owner: a guesser would try them first. */
+export type StrengthQuestion = { password: string; personal: string[] }
 
-/** Longer ones are strong enough, and would only take long to look at. */
-const LOOKED_AT = 32
+export type StrengthEstimator = ReturnType<typeof createStrengthEstimator>
+export type EstimateStrength = StrengthEstimator['estimate']
 
-let estimator: Promise<ZxcvbnFactory> | undefined
+/** At 25 ms for the slowest password, nobody waits much longer than a second. */
+const WAITING = 48
 
-/** The dictionaries (common passwords, names, words) take 100 ms to load: at the first password, not at the start. */
-async function loadEstimator(): Promise<ZxcvbnFactory> {
-  const [{ ZxcvbnFactory: Factory }, common, english] = await Promise.all([
-    import('@zxcvbn-ts/core'),
-    import('@zxcvbn-ts/language-common'),
-    import('@zxcvbn-ts/language-en')
-  ])
-  return new Factory({
-    dictionary: { ...common.dictionary, ...english.dictionary },
-    graphs: common.adjacencyGraphs,
-    translations: english.translations
-  })
-}
+/**
+ * zxcvbn in a thread of its own: a long password takes it 25 ms, which no other request should wait
+ * for. The thread is started by the first password (its dictionaries take 100 ms to load), and keeps
+ * the process alive only while somebody waits for it.
+ */
+export function createStrengthEstimator() {
+  const gate = createGate({ concurrency: 1, queueLength: WAITING })
+  let thread: Worker | undefined
+  let isClosed = false
 
-/** How long a password withstands guessing by somebody who knows these words about its owner. */
-export const estimateStrength: EstimateStrength = async (password, personal) => {
-  estimator ??= loadEstimator()
-  const words = personal.flatMap((word) => [word, ...word.split(/[\s@._-]+/)])
-  const known = words.filter((word) => word.length > 2)
-  const { score, feedback } = (await estimator).check(password.slice(0, LOOKED_AT), known)
-  const reasons = [feedback.warning, ...feedback.suggestions].filter((reason) => reason !== null)
-  return { score, reasons: reasons.length > 0 ? reasons : ['is too easy to guess'] }
+  function start(): Worker {
+    // No setting and no secret of the server goes along.
+    const started = new Worker(new URL('./password-strength-worker.ts', import.meta.url), {
+      env: {},
+      execArgv: []
+    })
+    const forget = () => {
+      if (thread === started) thread = undefined
+    }
+    return started.on('error', forget).on('exit', forget)
+  }
+
+  /** One question at a time: the next answer is its own. */
+  async function ask(question: StrengthQuestion): Promise<Strength> {
+    if (isClosed) throw new UnavailableError('the server is closing')
+    thread ??= start()
+    const asked = thread
+    const answered = new AbortController()
+    const { signal } = answered
+    asked.ref()
+    asked.postMessage(question)
+    try {
+      const [answer] = (await Promise.race([
+        once(asked, 'message', { signal }),
+        once(asked, 'exit', { signal }).then(() => Promise.reject(new Error('the thread ended')))
+      ])) as [Strength]
+      return answer
+    } catch (error) {
+      throw new UnavailableError('the thread that looks at passwords failed', error)
+    } finally {
+      answered.abort()
+      asked.unref()
+    }
+  }
+
+  /**
+   * How long a password withstands guessing by somebody who knows these words about its owner.
+   * @throws {UnavailableError} when too many wait
+   */
+  async function estimate(password: string, personal: string[]): Promise<Strength> {
+    try {
+      return await gate(() => ask({ password, personal }))
+    } catch (error) {
+      if (error instanceof GateFullError)
+        throw new UnavailableError('too many passwords wait to be looked at', error)
+      throw error
+    }
+  }
+
+  /** Whoever still waits is answered 503. */
+  async function close(): Promise<void> {
+    isClosed = true
+    await thread?.terminate()
+  }
+
+  return { estimate, close }
 }

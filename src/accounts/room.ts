@@ -22,7 +22,7 @@ import { createMailTokenStore } from './mail-token-store.ts'
 import { createPasswordHasher } from './password-hasher.ts'
 import { createPasswordPolicy } from './password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
-import { estimateStrength } from './password-strength.ts'
+import { createStrengthEstimator } from './password-strength.ts'
 import { createPasswords } from './passwords.ts'
 import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrations } from './registration.ts'
@@ -54,9 +54,11 @@ export async function openAccounts(deps: AccountsDeps) {
     concurrency: config.argon2Concurrency,
     queueLength: config.argon2QueueLength
   })
+  const strength = createStrengthEstimator()
   const requireStrongPassword = createPasswordPolicy({
     minLength: config.passwordMinLength,
-    estimateStrength
+    composition: config.passwordComposition,
+    estimateStrength: strength.estimate
   })
   const { takeMailSlot, enqueueMail } = mail
   const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })
@@ -143,7 +145,7 @@ export async function openAccounts(deps: AccountsDeps) {
     findUser: users.findById,
     findUserByEmail: users.findUserByEmail,
     stop: async () => {
-      await Promise.all([requests.stop(), rolesLoop.stop()])
+      await Promise.all([requests.stop(), rolesLoop.stop(), strength.close()])
     }
   }
 }
