@@ -27,7 +27,7 @@ const KEY_FAULTS = ['ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID', 'ERR_JWKS_TIMEOUT']
 /** Lets a request with a valid token pass. A fault of ours is 503: at 401 a client throws its token away. */
 async function authenticate(request: FastifyRequest, reply: FastifyReply) {
   const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-  if (token === undefined) return refuse(reply, 'Bearer') // RFC 6750 §3.1: nothing shown, no error
+  if (token === undefined) return refuse(reply, 'Bearer realm="example"') // RFC 6750 §3.1: nothing shown, no error
   try {
     const { payload } = await jwtVerify(token, jwks, rules)
     request.claims = payload

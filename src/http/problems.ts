@@ -67,10 +67,12 @@ function sendProblem(problem: ProblemError, request: FastifyRequest, reply: Fast
   request.refusal = problem.message
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   if (status === 401 && !reply.hasHeader('www-authenticate')) {
-    // RFC 9110 §11.6.1: every 401 names a scheme; RFC 6750 §3.1 the error, once a Bearer token was shown.
+    // RFC 9110 §11.6.1: every 401 names a scheme; RFC 6750 §3 wants a parameter after it, which is the
+    // error once a Bearer token was shown (§3.1).
     const wasShown = /^Bearer /i.test(request.headers.authorization ?? '')
     const isInvalid = wasShown && code === 'invalid_access_token'
-    reply.header('www-authenticate', isInvalid ? 'Bearer error="invalid_token"' : 'Bearer')
+    const challenge = isInvalid ? 'Bearer error="invalid_token"' : 'Bearer realm="latchkey"'
+    reply.header('www-authenticate', challenge)
   }
   return reply
     .code(status)

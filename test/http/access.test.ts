@@ -37,7 +37,7 @@ async function refused(
 }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-const NO_ERROR = /^Bearer$/
+const NO_ERROR = /^Bearer realm="latchkey"$/
 const INVALID = /^Bearer error="invalid_token"$/
 
 void t.test('the document: tells which routes want a person', (t) => {

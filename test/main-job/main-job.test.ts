@@ -117,7 +117,7 @@ void t.test(
 
     const none = await service.present()
     t.equal(none.status, 401)
-    t.equal(none.headers.get('www-authenticate'), 'Bearer')
+    t.equal(none.headers.get('www-authenticate'), 'Bearer realm="example"')
     for (const broken of [
       'garbage',
       `${header}.${payload}.${signature}`,

@@ -60,7 +60,7 @@ void t.test('no Bearer token: 401 with a challenge that names no error', async (
       const headers = authorization === undefined ? {} : { authorization }
       const answer = await app.app.inject({ url, headers })
       t.equal(answer.statusCode, 401, `${name} at ${url}`)
-      t.equal(answer.headers['www-authenticate'], 'Bearer')
+      t.equal(answer.headers['www-authenticate'], 'Bearer realm="latchkey"')
       t.equal(answer.headers['content-type'], 'application/problem+json')
       t.equal(answer.json().code, 'invalid_access_token')
     }
