@@ -1,8 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
-import { createPasswordPolicy } from '../src/accounts/password-policy.ts'
-import { createStrengthEstimator } from '../src/accounts/password-strength.ts'
+import { openPasswordPolicy } from '../src/accounts/open-password-policy.ts'
 import { createUserByOperator } from '../src/accounts/create-user-store.ts'
 import { createRoleStore } from '../src/accounts/role-store.ts'
 import { openRoles } from '../src/accounts/roles.ts'
@@ -73,7 +72,9 @@ async function create(
   if (username !== null && !/^[a-z0-9._-]{3,64}$/.test(username)) {
     throw new ScriptError('A username has 3 to 64 of a-z, 0-9, dot, underscore, dash.')
   }
-  const passwordHash = values['password-stdin'] ? await hashFromStdin(config, email) : null
+  const passwordHash = values['password-stdin']
+    ? await hashFromStdin(platform, config, email)
+    : null
   const createUser = createUserByOperator({
     postgres,
     sealer,
@@ -89,14 +90,15 @@ async function create(
     console.log('No password yet: "forgot password" sends a mail to set one.')
 }
 
-async function hashFromStdin(config: PlatformConfig, email: EmailAddress): Promise<string> {
+async function hashFromStdin(
+  platform: Platform,
+  config: PlatformConfig,
+  email: EmailAddress
+): Promise<string> {
   const password = (await text(process.stdin)).replace(/\r?\n$/, '')
-  const requireStrong = createPasswordPolicy({
-    minLength: config.passwordMinLength,
-    composition: config.passwordComposition,
-    estimateStrength: createStrengthEstimator().estimate
-  })
-  await requireStrong('password', password, [email.address])
+  const { requireStrongPassword, close } = openPasswordPolicy(platform, config)
+  await requireStrongPassword('password', password, [email.address])
+  await close()
   const hasher = await createPasswordHasher({
     memoryKib: config.argon2MemoryKib,
     passes: config.argon2Passes,

@@ -187,6 +187,18 @@ export const SETTINGS = {
     [],
     'none'
   ),
+  passwordBreachCheck: optional(
+    'PASSWORD_BREACH_CHECK',
+    'Refuse new passwords that are known from breaches; 20 bits of their SHA-1 are told to the service',
+    boolean,
+    false
+  ),
+  passwordBreachUrl: optional(
+    'PASSWORD_BREACH_URL',
+    'Service that is asked, in the range format of Have I Been Pwned',
+    url('https:', 'http:'),
+    'https://api.pwnedpasswords.com/range/'
+  ),
   argon2MemoryKib: optional(
     'ARGON2_MEMORY_KIB',
     'Memory of one password hash',

@@ -1,4 +1,5 @@
 import { ProblemError, type FieldProblem } from '../errors.ts'
+import type { IsBreached } from './breach-lookup.ts'
 import { normalize } from './password-hasher.ts'
 import type { EstimateStrength } from './password-strength.ts'
 
@@ -23,11 +24,12 @@ export type PasswordPolicyDeps = {
   /** Kinds that every password needs: for those whose rules ask for them, they make none stronger. */
   composition: readonly CharacterKind[]
   estimateStrength: EstimateStrength
+  isBreached: IsBreached
 }
 
 /** What a new password must be. It looks at the request only, so it tells nothing about any account. */
 export function createPasswordPolicy(deps: PasswordPolicyDeps) {
-  const { minLength, composition, estimateStrength } = deps
+  const { minLength, composition, estimateStrength, isBreached } = deps
 
   /**
    * @param field the name of the field that the reasons are for
@@ -49,6 +51,9 @@ export function createPasswordPolicy(deps: PasswordPolicyDeps) {
     if (details.length === 0) {
       const { score, reasons } = await estimateStrength(normalized, words)
       if (score < LEAST_SCORE) details.push(...reasons)
+    }
+    if (details.length === 0 && (await isBreached(normalized))) {
+      details.push('is known from a data breach')
     }
     if (details.length === 0) return
     const errors: FieldProblem[] = details.map((detail) => ({ field, detail }))

@@ -20,9 +20,8 @@ import { createMailRequestStore } from './mail-request-store.ts'
 import { createMailRequests } from './mail-requests.ts'
 import { createMailTokenStore } from './mail-token-store.ts'
 import { createPasswordHasher } from './password-hasher.ts'
-import { createPasswordPolicy } from './password-policy.ts'
+import { openPasswordPolicy } from './open-password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
-import { createStrengthEstimator } from './password-strength.ts'
 import { createPasswords } from './passwords.ts'
 import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrations } from './registration.ts'
@@ -54,12 +53,7 @@ export async function openAccounts(deps: AccountsDeps) {
     concurrency: config.argon2Concurrency,
     queueLength: config.argon2QueueLength
   })
-  const strength = createStrengthEstimator()
-  const requireStrongPassword = createPasswordPolicy({
-    minLength: config.passwordMinLength,
-    composition: config.passwordComposition,
-    estimateStrength: strength.estimate
-  })
+  const { requireStrongPassword, close: closePolicy } = openPasswordPolicy(platform, config)
   const { takeMailSlot, enqueueMail } = mail
   const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })
   const writing = { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, record, issuer }
@@ -145,7 +139,7 @@ export async function openAccounts(deps: AccountsDeps) {
     findUser: users.findById,
     findUserByEmail: users.findUserByEmail,
     stop: async () => {
-      await Promise.all([requests.stop(), rolesLoop.stop(), strength.close()])
+      await Promise.all([requests.stop(), rolesLoop.stop(), closePolicy()])
     }
   }
 }

@@ -36,23 +36,23 @@ void t.test('passwords of every strength: judged with the reason', async (t) => 
   t.ok(own.reasons.length > 0)
 })
 
-void t.test('twenty slow passwords at once: the server goes on with everything else', async (t) => {
+void t.test('twelve slow passwords at once: the server goes on with everything else', async (t) => {
   const { estimate, close } = createStrengthEstimator()
   t.teardown(close)
   await estimate(SLOW, [])
   const startedAtMs = performance.now()
   const pauseMs = await longestPause(() =>
-    Promise.all(Array.from({ length: 20 }, (_, i) => estimate(`${i}${SLOW}`, [])))
+    Promise.all(Array.from({ length: 12 }, (_, i) => estimate(`${i}${SLOW}`, [])))
   )
   const tookMs = performance.now() - startedAtMs
-  t.comment(`20 passwords in ${Math.round(tookMs)} ms, longest pause ${Math.round(pauseMs)} ms`)
+  t.comment(`12 passwords in ${Math.round(tookMs)} ms, longest pause ${Math.round(pauseMs)} ms`)
   t.ok(pauseMs < tookMs / 4, 'none of them ran on this thread')
 })
 
 void t.test('answers of passwords at once: each its own', async (t) => {
   const { estimate, close } = createStrengthEstimator()
   t.teardown(close)
-  const asked = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 'password' : SLOW))
+  const asked = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'password' : SLOW))
   const scores = (await Promise.all(asked.map((password) => estimate(password, [])))).map(
     ({ score }) => score
   )
@@ -79,6 +79,6 @@ void t.test('never asked, or closed while somebody waits: nothing is left', asyn
   const waiting = estimate(SLOW, [])
   waiting.catch(() => undefined)
   await close()
-  await t.rejects(waiting, UnavailableError)
+  await t.rejects(waiting, { code: 'service_unavailable' })
   t.equal(threads(), before)
 })

@@ -9,6 +9,8 @@ export type OutboundRequest = {
   method?: 'GET' | 'POST'
   headers?: Record<string, string>
   body?: string | Buffer
+  /** Instead of {@link MAX_ANSWER_BYTES}, for a service that is known to say more. */
+  maxAnswerBytes?: number
 }
 
 export type OutboundResponse = { status: number; headers: Record<string, string>; body: Buffer }
@@ -58,7 +60,7 @@ export async function exchange(options: ExchangeOptions): Promise<OutboundRespon
     return {
       status: answer.statusCode ?? 0,
       headers: flatHeaders(answer),
-      body: await readBody(answer, target.host)
+      body: await readBody(answer, target.host, request.maxAnswerBytes ?? MAX_ANSWER_BYTES)
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -90,17 +92,17 @@ async function send(
 }
 
 /** Stops at the first byte too many: what is declared larger is not read at all. */
-async function readBody(answer: IncomingMessage, host: string): Promise<Buffer> {
+async function readBody(answer: IncomingMessage, host: string, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => {
     answer.destroy()
-    return new OutboundError('too_large', host, `answered more than ${MAX_ANSWER_BYTES} bytes`)
+    return new OutboundError('too_large', host, `answered more than ${maxBytes} bytes`)
   }
-  if (Number(answer.headers['content-length'] ?? 0) > MAX_ANSWER_BYTES) throw tooLarge()
+  if (Number(answer.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > MAX_ANSWER_BYTES) throw tooLarge()
+    if (size > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
