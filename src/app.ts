@@ -34,6 +34,7 @@ import type { Clock } from './platform/clock.ts'
 import { openPlatform, type PlatformConfig } from './platform/open-platform.ts'
 import { createSessionEnder } from './sessions/end-sessions.ts'
 import { ownSessionRoutes } from './sessions/own-sessions-routes.ts'
+import { reauthenticationRoutes } from './sessions/reauthentication-routes.ts'
 import { openSessions } from './sessions/room.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { openSigning } from './signing/room.ts'
@@ -102,7 +103,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(securityHeaders, { issuer, corsOrigins: config.corsOrigins })
   await app.register(jsonBody)
   await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
-  await app.register(access, { findPrincipal: sessions.findPrincipal })
+  await app.register(access, { findPrincipal: sessions.findPrincipal, now: clock.now })
   await app.register(openapi, { issuer, version: packageJson.version })
 
   // Routes.
@@ -112,6 +113,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(emailChangeRoutes, accounts)
   const crossSite = createCrossSiteRule(config)
   await app.register(sessionRoutes, { ...sessions, crossSite })
+  await app.register(reauthenticationRoutes, sessions)
   await app.register(ownSessionRoutes, sessions)
   const admin = openAdmin({ ...rooms, accounts, sessions })
   await app.register(adminRoutes, admin)

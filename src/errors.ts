@@ -5,6 +5,7 @@ export const PROBLEM_STATUS = {
   invalid_credentials: 401,
   invalid_access_token: 401,
   invalid_refresh_token: 401,
+  insufficient_user_authentication: 401,
   account_disabled: 403,
   email_not_verified: 403,
   cross_site_request: 403,

@@ -174,6 +174,12 @@ export const SETTINGS = {
     integer(0, 60),
     10
   ),
+  sessionsPerUser: optional(
+    'SESSIONS_PER_USER',
+    'Sessions that a person keeps; the next login ends the least recently used one',
+    integer(1, 10_000),
+    100
+  ),
   passwordMinLength: optional(
     'PASSWORD_MIN_LENGTH',
     'Code points that a password needs at least',

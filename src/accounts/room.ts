@@ -136,6 +136,7 @@ export async function openAccounts(deps: AccountsDeps) {
     roles,
     mailRequests,
     checkPassword: credentials.checkPassword,
+    proveOwnPassword,
     findUser: users.findById,
     findUserByEmail: users.findUserByEmail,
     stop: async () => {

@@ -26,6 +26,9 @@ export const AUDIT_EVENTS = {
   'login.succeeded': 'a session began',
   'login.failed': 'it did not; the person is named only where the password was right',
   'session.ended': 'logout, by its owner; `details.reason` says what else it was',
+  'session.reauthenticated':
+    'the password was shown again: sensitive acts are open for five minutes',
+  'session.reauthentication_failed': 'a password was shown again, and was wrong',
   'session.reuse_detected':
     'a refresh token that had been spent long ago was shown: the session ended',
   'session.ahead_of_store':

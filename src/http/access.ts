@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { ADMIN_SCOPE } from '../accounts/roles.ts'
 import { ProblemError } from '../errors.ts'
@@ -10,6 +10,8 @@ export type Access = 'public' | 'user' | 'admin'
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    /** Wants a login of the last five minutes; so does every act of an administrator, unless it says no. */
+    freshLogin?: boolean
   }
   interface FastifyRequest {
     /** Set on routes that are not public. */
@@ -20,13 +22,16 @@ declare module 'fastify' {
 export type AccessOptions = {
   /** @returns null for every token that opens nothing here @throws {UnavailableError} when it cannot be told */
   findPrincipal: (accessToken: string) => Promise<Principal | null>
+  now: () => Date
 }
 
 const AUTHORIZATION = /^authorization$/i
+/** How old a login may be for what is sensitive (P6). */
+const FRESH_LOGIN_SECONDS = 300
 
 /** Deny by default: identity comes from a verified token only, and every route declares who may call it. */
 export default fp<AccessOptions>(
-  (app: FastifyInstance, { findPrincipal }, done) => {
+  (app: FastifyInstance, { findPrincipal, now }, done) => {
     app.decorateRequest('principal', null)
     const routes: RouteOptions[] = []
     app.addHook('onRoute', (route) => {
@@ -37,7 +42,7 @@ export default fp<AccessOptions>(
       const names = silent.map(({ method, url }) => `${String(method)} ${url}`).join(', ')
       ready(names === '' ? undefined : new Error(`No config.access says who may call ${names}.`))
     })
-    app.addHook('onRequest', async (request) => {
+    app.addHook('onRequest', async (request, reply) => {
       const { access } = request.routeOptions.config
       // What is not found is for everybody; every route that is says who may call it.
       if (access === 'public' || access === undefined) return
@@ -49,11 +54,33 @@ export default fp<AccessOptions>(
       if (access === 'admin' && !request.principal.scopes.includes(ADMIN_SCOPE)) {
         throw new ProblemError('insufficient_scope', 'This is for administrators.')
       }
+      const { freshLogin = access === 'admin' && !isRead(request) } = request.routeOptions.config
+      if (freshLogin) requireFreshLogin(request.principal, reply)
     })
+
+    /** RFC 9470 §3: says how young the login must be; `POST /auth/reauthenticate` makes it so. */
+    function requireFreshLogin({ claims }: Principal, reply: FastifyReply): void {
+      const ageSeconds = now().getTime() / 1_000 - claims.auth_time
+      if (ageSeconds <= FRESH_LOGIN_SECONDS) return
+      const parameters = [
+        'error="insufficient_user_authentication"',
+        'error_description="A more recent login is required"',
+        `max_age="${FRESH_LOGIN_SECONDS}"`
+      ]
+      reply.header('www-authenticate', `Bearer ${parameters.join(', ')}`)
+      throw new ProblemError(
+        'insufficient_user_authentication',
+        'Show your password again at /auth/reauthenticate, and repeat this with the new access token.'
+      )
+    }
     done()
   },
   { name: 'access', fastify: '5.x' }
 )
+
+function isRead({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
 
 /**
  * The token of the one `Authorization: Bearer` header (RFC 6750 §2.1); never one from a query or a body.

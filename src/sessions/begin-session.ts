@@ -8,6 +8,8 @@ import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Transaction } from '../platform/postgres.ts'
+import type { EndedSession } from './end-sessions.ts'
+import type { MakeRoom } from './session-limit.ts'
 import type { LiveSession, SessionDelivery } from './session.ts'
 
 export type NewSession = {
@@ -34,7 +36,11 @@ export type SessionBeginnerDeps = {
   issuer: string
   idleSeconds: number
   absoluteSeconds: number
+  makeRoom: MakeRoom
 }
+
+/** A session, and those that made room for it: to be announced after the commit. */
+export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 
 type NewSessionRow = {
   device: string | null
@@ -47,17 +53,21 @@ const MAIL_SECONDS = 24 * 3_600
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
   const { sealer, clock, record, takeMailSlot, enqueueMail, issuer } = deps
-  const { idleSeconds, absoluteSeconds } = deps
+  const { idleSeconds, absoluteSeconds, makeRoom } = deps
 
-  /** @returns null when the person was disabled or erased, or the password replaced, since it was checked */
+  /**
+   * The least recently used sessions make room for it.
+   * @returns null when the person was disabled or erased, or the password replaced, since it was checked
+   */
   return async function beginSession(
     tx: Transaction,
     session: NewSession,
     { isKnownDevice, passwordHash }: LoginProof,
     origin: RequestOrigin
-  ): Promise<LiveSession | null> {
+  ): Promise<BegunSession | null> {
     const { secret, ...columns } = session
     if (!(await holdsStill(tx, session.userId, passwordHash))) return null
+    const ended = await makeRoom(tx, session.userId, origin)
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const isNewDevice = !isKnownDevice && (await isUnseen(tx, session))
@@ -76,7 +86,8 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
     if (isNewDevice) await tellNewDevice(tx, row)
     const { roles, emailSealed, emailVerifiedAt, name, username } = row.user
-    return { ...row, roles, emailSealed, emailVerifiedAt, name, username }
+    const begun = { ...row, roles, emailSealed, emailVerifiedAt, name, username }
+    return { session: begun, ended }
   }
 
   /** Whether the person has logged in before, but never on something of this name. */
@@ -105,7 +116,10 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
   }
 }
 
-/** Whether a password that was checked before still opens the account; held until the transaction ends. */
+/**
+ * Whether a password that was checked before still opens the account; held until the transaction ends.
+ * Logins of one person take turns here: each must see the sessions that the others began.
+ */
 export async function holdsStill(
   tx: Transaction,
   userId: string,
@@ -113,7 +127,7 @@ export async function holdsStill(
 ): Promise<boolean> {
   const [person] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM users WHERE id = ${userId}::uuid AND status = 'active' AND NOT must_reset
-       AND password_hash = ${passwordHash} FOR SHARE`
+       AND password_hash = ${passwordHash} FOR NO KEY UPDATE`
   return person !== undefined
 }
 

@@ -87,7 +87,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
       const ended =
         former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', { origin })
       const { userId, secret, amr, device } = login
-      const session = await beginSession(
+      const begun = await beginSession(
         tx,
         {
           userId,
@@ -101,7 +101,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
         proof,
         origin
       )
-      return session && { session, ended }
+      return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
     })
   }
 

@@ -4,11 +4,12 @@ import type { Clock } from '../platform/clock.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndReason } from './session.ts'
 
-/** Sessions to end: one, one if it is this person's, all of a person, or all but one. */
+/** Sessions to end: one, one if it is this person's, all of a person, all but one, or some of them. */
 export type EndTarget =
   | { sessionId: string }
   | { sessionId: string; userId: string }
   | { userId: string; exceptId?: string }
+  | { userId: string; only: string[] }
 
 /** A session that lived until now, and the moment from which its tokens are refused. */
 export type EndedSession = { kind: 'session'; subject: string; revokedAt: Date }
@@ -74,15 +75,17 @@ async function endOne(
 
 async function endAll(
   tx: Transaction,
-  target: { userId: string; exceptId?: string },
+  target: { userId: string; exceptId?: string; only?: string[] },
   reason: EndReason,
   revokedAt: Date
 ): Promise<Ended[]> {
   const exceptId = target.exceptId ?? null
+  const only = target.only ?? null
   return tx.$queryRaw<Ended[]>`
     WITH doomed AS (
       SELECT id FROM session
        WHERE user_id = ${target.userId}::uuid AND id IS DISTINCT FROM ${exceptId}::uuid
+         AND (${only}::uuid[] IS NULL OR id = ANY (${only}::uuid[]))
          AND revoked_at IS NULL
        ORDER BY id FOR UPDATE)
     UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { invalidCredentials, type PasswordLogin, type ProveLogin } from './login-proof.ts'
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE, type Delivery } from './session.ts'
 import type { SessionStore } from './session-store.ts'
@@ -17,9 +18,14 @@ export type LoggedIn = TokenPair & { user: User; rememberDevice: (() => Promise<
 
 export type Login = ReturnType<typeof createLogin>
 
-export type LoginDeps = { proveLogin: ProveLogin; store: SessionStore; issuePair: IssuePair }
+export type LoginDeps = {
+  proveLogin: ProveLogin
+  store: SessionStore
+  issuePair: IssuePair
+  revocationFeed: RevocationFeed
+}
 
-export function createLogin({ proveLogin, store, issuePair }: LoginDeps) {
+export function createLogin({ proveLogin, store, issuePair, revocationFeed }: LoginDeps) {
   /**
    * Begins a session with tokens for whoever knows the password.
    * @throws {ProblemError} as {@link ProveLogin}
@@ -27,7 +33,7 @@ export function createLogin({ proveLogin, store, issuePair }: LoginDeps) {
   return async function login(input: LoginInput, origin: RequestOrigin): Promise<LoggedIn> {
     const { user, rememberDevice, ...proof } = await proveLogin(input, origin)
     const secret = randomBytes(32)
-    const session = await store.create(
+    const begun = await store.create(
       {
         userId: user.id,
         clientId: FIRST_PARTY_CLIENT,
@@ -40,7 +46,8 @@ export function createLogin({ proveLogin, store, issuePair }: LoginDeps) {
       proof,
       origin
     )
-    if (session === null) throw invalidCredentials()
-    return { ...(await issuePair(session, secret)), user, rememberDevice }
+    if (begun === null) throw invalidCredentials()
+    revocationFeed.announce(begun.ended)
+    return { ...(await issuePair(begun.session, secret)), user, rememberDevice }
   }
 }

@@ -15,10 +15,13 @@ import { createLogin } from './login.ts'
 import { createLogout } from './logout.ts'
 import { createOwnSessions } from './own-sessions.ts'
 import { createPrincipalFinder } from './principal.ts'
+import { createReauthenticationStore } from './reauthentication-store.ts'
+import { createReauthentication } from './reauthentication.ts'
 import { createRefresh } from './refresh.ts'
 import { createRotationStore } from './rotation-store.ts'
+import { createSessionLimit } from './session-limit.ts'
 import { createSessionStore } from './session-store.ts'
-import { createTokenPairs } from './token-pair.ts'
+import { createTokenIssuers } from './token-pair.ts'
 
 export type SessionsDeps = {
   platform: Platform
@@ -38,7 +41,7 @@ export function openSessions(deps: SessionsDeps) {
   const { postgres, sealer, clock, dataKeys } = platform
   const { issuer, refreshIdleSeconds: idleSeconds } = config
   const { accessTokens, checkToken, revocationFeed } = tokens
-  const issuePair = createTokenPairs({
+  const { issuePair, issueAccess } = createTokenIssuers({
     accessTokens,
     dataKeys,
     sealer,
@@ -54,7 +57,8 @@ export function openSessions(deps: SessionsDeps) {
     record,
     takeMailSlot: mail.takeMailSlot,
     enqueueMail: mail.enqueueMail,
-    issuer
+    issuer,
+    makeRoom: createSessionLimit({ clock, endSessions, sessionsPerUser: config.sessionsPerUser })
   })
   const writing = { postgres, sealer, clock, record, beginSession, endSessions }
   const store = createSessionStore(writing)
@@ -75,7 +79,7 @@ export function openSessions(deps: SessionsDeps) {
     unverified: unverifiedMay(config)
   })
   return {
-    login: createLogin({ proveLogin, store, issuePair }),
+    login: createLogin({ proveLogin, store, issuePair, revocationFeed }),
     /** Logins at the pages. */
     browser: createBrowserSessions({
       proveLogin,
@@ -85,6 +89,11 @@ export function openSessions(deps: SessionsDeps) {
     }),
     refresh: createRefresh({ store: rotations, dataKeys, issuePair, revocationFeed }),
     logout: createLogout({ store, dataKeys, revocationFeed }),
+    reauthenticate: createReauthentication({
+      proveOwnPassword: accounts.proveOwnPassword,
+      store: createReauthenticationStore({ postgres, record }),
+      issueAccess
+    }),
     ownSessions,
     listOf: ownSessions.listOf,
     findPrincipal: createPrincipalFinder({

@@ -30,13 +30,14 @@ export type RotationStoreDeps = {
   idleSeconds: number
 }
 
-const LIVE_SESSION = `
+/** The columns of a {@link LiveSession}, where `s` is the session and `u` its person. */
+export const LIVE_SESSION = `
   s.id, s.user_id AS "userId", s.client_id AS "clientId", s.scope, s.generation,
   s.rotated_at AS "rotatedAt", s.expires_at AS "expiresAt", s.idle_expires_at AS "idleExpiresAt",
   s.auth_time AS "authTime", s.amr, u.roles, u.email_sealed AS "emailSealed",
   u.email_verified_at AS "emailVerifiedAt", u.name, u.username`
 
-const ALIVE = `
+export const ALIVE = `
   s.revoked_at IS NULL AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()
   AND u.id = s.user_id AND u.status = 'active'`
 

@@ -39,15 +39,25 @@ export const LogoutBody = Type.Union([
   Type.Null()
 ])
 
-const pair = {
+export const ReauthenticateBody = Type.Object(
+  { password: PasswordField },
+  { additionalProperties: false }
+)
+
+const access = {
   access_token: Type.String({ description: 'RS256 JWT (RFC 9068)' }),
   token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({ description: 'Seconds' }),
+  expires_in: Type.Integer({ description: 'Seconds' })
+}
+
+const pair = {
+  ...access,
   refresh_token: Type.Optional(
     Type.String({ description: 'Opaque; good for one use. Not there when it is in the cookie' })
   ),
   refresh_expires_in: Type.Integer({ description: 'Seconds' })
 }
 
+export const AccessTokenAnswer = Type.Object(access)
 export const RefreshAnswer = Type.Object(pair)
 export const LoginAnswer = Type.Object({ ...pair, user: UserRef })

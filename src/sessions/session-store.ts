@@ -7,12 +7,13 @@ import type { Postgres } from '../platform/postgres.ts'
 import {
   addressPlace,
   type BeginSession,
+  type BegunSession,
   type LoginProof,
   type NewSession
 } from './begin-session.ts'
 import type { EndedSession, EndSessions, EndTarget } from './end-sessions.ts'
 import type { RefreshClaim } from './refresh-token.ts'
-import type { EndReason, LiveSession } from './session.ts'
+import type { EndReason } from './session.ts'
 
 export type SessionStore = ReturnType<typeof createSessionStore>
 
@@ -47,7 +48,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     session: NewSession,
     proof: LoginProof,
     origin: RequestOrigin
-  ): Promise<LiveSession | null> {
+  ): Promise<BegunSession | null> {
     return postgres.transaction((tx) => beginSession(tx, session, proof, origin))
   }
 

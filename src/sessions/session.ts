@@ -39,6 +39,7 @@ export type EndReason =
   | 'password_reset'
   | 'account_disabled'
   | 'account_erased'
+  | 'session_limit'
   | 'email_change_undone'
   | 'administrator'
   | 'recovery'

@@ -7,20 +7,19 @@ import type { AccessTokens, AccessTokenSubject } from '../tokens/access-token.ts
 import { writeRefreshToken } from './refresh-token.ts'
 import { FIRST_PARTY_CLIENT, type LiveSession } from './session.ts'
 
-/** What a login or a refresh hands out, wire spelling. Lives are seconds. */
-export type TokenPair = {
-  access_token: string
-  token_type: 'Bearer'
-  expires_in: number
-  refresh_token: string
-  refresh_expires_in: number
-}
+/** An access token, wire spelling. Lives are seconds. */
+export type AccessAnswer = { access_token: string; token_type: 'Bearer'; expires_in: number }
 
-export type IssuePair = ReturnType<typeof createTokenPairs>
+/** What a login or a refresh hands out. */
+export type TokenPair = AccessAnswer & { refresh_token: string; refresh_expires_in: number }
+
+export type TokenIssuers = ReturnType<typeof createTokenIssuers>
+export type IssuePair = TokenIssuers['issuePair']
+export type IssueAccess = TokenIssuers['issueAccess']
 
 export type PersonalClaim = 'email' | 'email_verified' | 'name' | 'username'
 
-export type TokenPairsDeps = {
+export type TokenIssuersDeps = {
   accessTokens: AccessTokens
   dataKeys: DataKeys
   sealer: Sealer
@@ -30,23 +29,30 @@ export type TokenPairsDeps = {
 }
 
 /** The tokens of a session at its present generation. */
-export function createTokenPairs(deps: TokenPairsDeps) {
+export function createTokenIssuers(deps: TokenIssuersDeps) {
   const { accessTokens, dataKeys, sealer, clock, scopesOf, personalClaims } = deps
 
   /**
    * The refresh token follows from the row alone (its MAC key is the one that was active at
    * `rotatedAt`), so a lost answer can be given again to the letter.
    */
-  return async function issuePair(session: LiveSession, secret: Buffer): Promise<TokenPair> {
+  async function issuePair(session: LiveSession, secret: Buffer): Promise<TokenPair> {
     const { id, generation, rotatedAt, expiresAt, idleExpiresAt } = session
     const macKey = dataKeys.activeAt('refresh_mac', rotatedAt)
     const endsAt = Math.min(expiresAt.getTime(), idleExpiresAt.getTime())
     return {
-      access_token: await accessTokens.issue(subjectOf(session)),
-      token_type: 'Bearer',
-      expires_in: accessTokens.ttlSeconds,
+      ...(await issueAccess(session)),
       refresh_token: writeRefreshToken({ sessionId: id, generation, secret }, macKey),
       refresh_expires_in: Math.max(0, Math.round((endsAt - clock.now().getTime()) / 1_000))
+    }
+  }
+
+  /** Another access token, beside the refresh token that its holder has. */
+  async function issueAccess(session: LiveSession): Promise<AccessAnswer> {
+    return {
+      access_token: await accessTokens.issue(subjectOf(session)),
+      token_type: 'Bearer',
+      expires_in: accessTokens.ttlSeconds
     }
   }
 
@@ -76,4 +82,6 @@ export function createTokenPairs(deps: TokenPairsDeps) {
       ...(asks('username') && username !== null && { username })
     }
   }
+
+  return { issuePair, issueAccess }
 }

@@ -1,0 +1,43 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Audit } from '../audit/record.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import { Prisma } from '../platform/prisma/client.ts'
+import { ALIVE, LIVE_SESSION } from './rotation-store.ts'
+import type { LiveSession } from './session.ts'
+
+export type ReauthenticationStore = ReturnType<typeof createReauthenticationStore>
+
+/** Whose session it is, and the hash that the password matched. */
+export type Reauthenticated = { userId: string; sessionId: string; passwordHash: string }
+
+export type ReauthenticationStoreDeps = { postgres: Postgres; record: Audit }
+
+export function createReauthenticationStore({ postgres, record }: ReauthenticationStoreDeps) {
+  /** The login of a session is as young as now. @returns null when session or password have gone meanwhile */
+  async function renew(
+    { userId, sessionId, passwordHash }: Reauthenticated,
+    origin: RequestOrigin
+  ): Promise<LiveSession | null> {
+    return postgres.transaction(async (tx) => {
+      const [session] = await tx.$queryRaw<LiveSession[]>`
+        UPDATE session s SET auth_time = latchkey_now()
+          FROM users u
+         WHERE s.id = ${sessionId}::uuid AND s.user_id = ${userId}::uuid
+           AND u.password_hash = ${passwordHash} AND NOT u.must_reset AND ${Prisma.raw(ALIVE)}
+        RETURNING ${Prisma.raw(LIVE_SESSION)}`
+      if (session === undefined) return null
+      await record(tx, { type: 'session.reauthenticated', origin, userId, sessionId })
+      return session
+    })
+  }
+
+  async function recordFailure(
+    { userId, sessionId }: { userId: string; sessionId: string },
+    origin: RequestOrigin
+  ): Promise<void> {
+    const event = { type: 'session.reauthentication_failed', origin, userId, sessionId } as const
+    await postgres.transaction((tx) => record(tx, event))
+  }
+
+  return { renew, recordFailure }
+}
