@@ -3,7 +3,7 @@ import { GateFullError } from '../lib/gate.ts'
 import { hmacSha256 } from '../lib/secrets.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
-import { FREE_GUESSES, type GuessLaneStore } from './guess-lane-store.ts'
+import type { GuessLaneStore, LockNotice, ReservedGuess } from './guess-lane-store.ts'
 
 export type GuessLanes = ReturnType<typeof createGuessLanes>
 
@@ -13,41 +13,42 @@ export type GuessLanes = ReturnType<typeof createGuessLanes>
  */
 export type GuessSubject = { account: string } | { device: string } | { unknown: string }
 
-/** `failures` in a row, this one included. `blocked` guesses are answered like wrong ones. */
-export type Guess = { kind: 'right' } | { kind: 'wrong'; failures: number } | { kind: 'blocked' }
+export type Guess = {
+  subject: GuessSubject
+  /**
+   * What it takes turns with: what was typed, never what it led to. Two names of one account would
+   * otherwise wait for each other, and the wait would tell that they are one.
+   */
+  line: string
+  /** Written if so many guesses were wrong that the owner, if there is one, should know. */
+  notice: LockNotice
+  /** Compares; it is told whether the guess may count, and takes the same time either way. */
+  judge: (mayCount: boolean) => Promise<boolean>
+}
 
 export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys }
 
-const WAITING_PER_LANE = 256
+const WAITING_PER_LINE = 256
 
 /** One count of wrong passwords per account, whichever door they are tried at. */
 export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
   // A reservation counts until it turns out right: without turns, parallel logins with the right
   // password would block each other.
-  const inTurn = createTurns(WAITING_PER_LANE, () => ({ blockedAtMs: Number.NEGATIVE_INFINITY }))
+  const inTurn = createTurns(WAITING_PER_LINE)
 
   function keyOf(subject: GuessSubject): Buffer {
     const [[kind, name] = ['', '']] = Object.entries(subject)
     return hmacSha256(dataKeys.newest('blind_index'), `lane\0${kind}\0${name}`)
   }
 
-  /**
-   * @param judge compares; it is told whether the guess may count, and takes the same time either way
-   */
-  async function guess(
-    subject: GuessSubject,
-    judge: (mayCount: boolean) => Promise<boolean>
-  ): Promise<Guess> {
+  /** @returns whether it was right; a blocked guess is answered like a wrong one */
+  async function guess({ subject, line, notice, judge }: Guess): Promise<boolean> {
     const key = keyOf(subject)
     const arrivedAtMs = performance.now()
     try {
-      return await inTurn(key.toString('hex'), async (lane) => {
-        // Whoever stood in line while the lane was blocked does not get a guess by having waited.
-        const failures = lane.blockedAtMs > arrivedAtMs ? null : await store.reserve(key)
-        const outcome = await judgeReserved(key, failures, judge)
-        const isBlocking = outcome.kind === 'wrong' && outcome.failures >= FREE_GUESSES
-        if (isBlocking || outcome.kind === 'blocked') lane.blockedAtMs = performance.now()
-        return outcome
+      return await inTurn(line, async () => {
+        const waitedSeconds = (performance.now() - arrivedAtMs) / 1_000
+        return judgeReserved(key, await store.reserve(key, waitedSeconds, notice), judge)
       })
     } catch (error) {
       if (error instanceof GateFullError) throw new UnavailableError('too many guesses wait', error)
@@ -57,17 +58,16 @@ export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
 
   async function judgeReserved(
     key: Buffer,
-    failures: number | null,
-    judge: (mayCount: boolean) => Promise<boolean>
-  ): Promise<Guess> {
-    const isRight = await judge(failures !== null).catch(async (error: unknown) => {
-      if (failures !== null) await store.giveBack(key)
+    reserved: ReservedGuess | null,
+    judge: Guess['judge']
+  ): Promise<boolean> {
+    const isRight = await judge(reserved !== null).catch(async (error: unknown) => {
+      if (reserved !== null) await store.giveBack(key, reserved)
       throw error
     })
-    if (failures === null) return { kind: 'blocked' }
-    if (!isRight) return { kind: 'wrong', failures }
+    if (reserved === null || !isRight) return false
     await store.clear(key)
-    return { kind: 'right' }
+    return true
   }
 
   /** Forgets what was guessed wrong: the owner has come in by another way. */
@@ -75,5 +75,10 @@ export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
     await store.clear(keyOf(subject))
   }
 
-  return { guess, forgive }
+  /** Whether the guesses that a notice is about still count. */
+  async function isWorthTelling(subject: GuessSubject): Promise<boolean> {
+    return store.isWorthTelling(keyOf(subject))
+  }
+
+  return { guess, forgive, isWorthTelling }
 }

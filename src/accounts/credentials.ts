@@ -1,19 +1,17 @@
 import type { FloodCounter } from '../abuse/flood-limit.ts'
-import type { GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
+import type { Guess, GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Failures } from './failures.ts'
+import type { SealLockNotice } from './mail-requests.ts'
 import type { PasswordHasher } from './password-hasher.ts'
-import type { PasswordStore } from './password-store.ts'
 import type { User } from './user.ts'
 import type { StoredCredentials, UserStore } from './user-store.ts'
 
 /** How somebody names themselves at the login. */
 export type Identifier = { email: string } | { username: string }
 
-/** Wrong guesses in a row after which the owner is told; the waits are half a minute by then. */
-const TELL_OWNER_AT = 10
 /** Logins under one name, known or not, before they are shed unseen. */
 const LOGINS_PER_NAME = 20
 const LOGINS_WINDOW_MS = 5 * 60_000
@@ -30,13 +28,14 @@ export type CredentialsDeps = {
   hasher: PasswordHasher
   guess: GuessLanes['guess']
   countFlood: FloodCounter
-  tellLocked: PasswordStore['tellLocked']
   tellFailedPassword: Failures['tellPassword']
+  /** What is written when an account, or what is none, was guessed at too often. */
+  sealLockNotice: SealLockNotice
 }
 
 /** Every place where a password is compared; all of them count on the same lane of an account. */
 export function createCredentials(deps: CredentialsDeps) {
-  const { store, hasher, guess, countFlood, tellLocked, tellFailedPassword } = deps
+  const { store, hasher, guess, countFlood, sealLockNotice, tellFailedPassword } = deps
 
   /**
    * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
@@ -52,10 +51,11 @@ export function createCredentials(deps: CredentialsDeps) {
   ): Promise<Proven | null> {
     const name = nameOf(identifier)
     const found = await find(identifier)
-    const lane = found === null ? null : await device(found.user.id)
+    const lane = found === null ? null : await device(found.userId)
     if (lane === null) await shedFlood(name, found?.passwordHash ?? '')
-    const subject = lane !== null ? { device: lane } : accountOf(found, name)
-    const passwordHash = await prove(subject, found, password, origin)
+    const [subject, line] =
+      lane !== null ? [{ device: lane }, `device ${lane}`] : [accountOf(found, name), name]
+    const passwordHash = await prove({ subject, line }, found, password, origin)
     return passwordHash === null || found === null ? null : { user: found.user, passwordHash }
   }
 
@@ -70,7 +70,8 @@ export function createCredentials(deps: CredentialsDeps) {
     origin: RequestOrigin
   ): Promise<string> {
     const found = await store.findCredentials(user.id)
-    const proven = await prove({ account: user.id }, found, password, origin)
+    const guessed = { subject: { account: user.id }, line: `own ${user.id}` }
+    const proven = await prove(guessed, found, password, origin)
     if (proven !== null) return proven
     await tellFailedPassword(user.id, origin)
     throw new ProblemError('invalid_credentials', 'This is not your password.')
@@ -78,24 +79,23 @@ export function createCredentials(deps: CredentialsDeps) {
 
   /** @returns the hash that stands for the password from now on, or null when it is not the right one */
   async function prove(
-    subject: GuessSubject,
+    guessed: Pick<Guess, 'subject' | 'line'>,
     found: StoredCredentials | null,
     password: string,
     origin: RequestOrigin
   ): Promise<string | null> {
     const passwordHash = found?.passwordHash ?? null
-    const outcome = await guess(subject, (mayCount) =>
-      hasher.matches(mayCount ? passwordHash : null, password)
-    )
-    if (outcome.kind === 'wrong' && outcome.failures === TELL_OWNER_AT && found !== null) {
-      await tellLocked(found.user.id, origin)
-    }
-    if (outcome.kind !== 'right' || found === null || passwordHash === null) return null
+    const isRight = await guess({
+      ...guessed,
+      notice: sealLockNotice(found?.userId ?? null, guessed.subject, origin),
+      judge: (mayCount) => hasher.matches(mayCount ? passwordHash : null, password)
+    })
+    if (!isRight || found === null || passwordHash === null) return null
     if (!hasher.isOutdated(passwordHash)) return passwordHash
     const fresh = await hasher.hash(password)
-    if (await store.replaceHash(found.user.id, passwordHash, fresh)) return fresh
+    if (await store.replaceHash(found.userId, passwordHash, fresh)) return fresh
     // Another login renewed it at the same time, or the password was changed: then it must match anew.
-    const current = (await store.findCredentials(found.user.id))?.passwordHash ?? null
+    const current = (await store.findCredentials(found.userId))?.passwordHash ?? null
     return (await hasher.matches(current, password)) ? current : null
   }
 
@@ -125,5 +125,5 @@ function nameOf(identifier: Identifier): string {
 }
 
 function accountOf(found: StoredCredentials | null, name: string): GuessSubject {
-  return found === null ? { unknown: name } : { account: found.user.id }
+  return found === null ? { unknown: name } : { account: found.userId }
 }

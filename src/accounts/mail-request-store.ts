@@ -1,6 +1,8 @@
+import type { GuessSubject } from '../abuse/guess-lanes.ts'
+import type { RequestOrigin } from '../audit/events.ts'
 import type { Outbox } from '../mail/outbox.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import type { MailRequest } from './mail-requests.ts'
+import type { AskedMail, LockNoticeRequest } from './mail-requests.ts'
 
 const REQUEST_SECONDS = 3_600
 
@@ -10,9 +12,15 @@ export type MailRequestStoreDeps = { postgres: Postgres; outbox: Outbox }
 
 export function createMailRequestStore({ postgres, outbox }: MailRequestStoreDeps) {
   /** Writes a request down; it outlives the process. */
-  async function add(request: MailRequest): Promise<void> {
+  async function add(request: AskedMail): Promise<void> {
     await postgres.transaction((tx) => outbox.enqueue(tx, 'mail_request', request, REQUEST_SECONDS))
   }
 
-  return { add }
+  /** A request that the statement which counts a guess writes down, when it is one too many. */
+  function sealLockNotice(userId: string | null, subject: GuessSubject, origin: RequestOrigin) {
+    const request: LockNoticeRequest = { asksFor: 'lock notice', userId, subject, origin }
+    return outbox.seal('mail_request', request)
+  }
+
+  return { add, sealLockNotice }
 }

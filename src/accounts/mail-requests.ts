@@ -1,14 +1,27 @@
+import type { GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { MailRequestStore } from './mail-request-store.ts'
 import { requireEmail } from './registration.ts'
 
 /** Somebody asked for a mail to an address, whoever may stand behind it. */
-export type MailRequest = {
+export type AskedMail = {
   asksFor: 'verification' | 'password reset'
   email: EmailAddress
   origin: RequestOrigin
 }
+
+/** An account was guessed at too often, or a name that has none. */
+export type LockNoticeRequest = {
+  asksFor: 'lock notice'
+  userId: string | null
+  subject: GuessSubject
+  origin: RequestOrigin
+}
+
+export type MailRequest = AskedMail | LockNoticeRequest
+
+export type SealLockNotice = MailRequestStore['sealLockNotice']
 
 export type MailRequests = ReturnType<typeof createMailRequests>
 
@@ -17,15 +30,19 @@ export type MailRequestsDeps = {
   /** Looks up who it is, and writes the mail if there is one to write. */
   renewVerification: (email: EmailAddress) => Promise<void>
   renewReset: (email: EmailAddress, origin: RequestOrigin) => Promise<void>
+  isWorthTelling: GuessLanes['isWorthTelling']
+  tellLocked: (userId: string, origin: RequestOrigin) => Promise<void>
 }
 
 /**
  * Asking for a mail writes the request down and nothing else; who stands behind the address is looked
  * up afterwards. So the answer and its time are the same for every address, by construction.
  */
-export function createMailRequests({ store, renewVerification, renewReset }: MailRequestsDeps) {
+export function createMailRequests(deps: MailRequestsDeps) {
+  const { store, renewVerification, renewReset, isWorthTelling, tellLocked } = deps
+
   async function ask(
-    asksFor: MailRequest['asksFor'],
+    asksFor: AskedMail['asksFor'],
     email: string,
     origin: RequestOrigin
   ): Promise<void> {
@@ -33,13 +50,19 @@ export function createMailRequests({ store, renewVerification, renewReset }: Mai
   }
 
   /** Does what a request asked for; it may be asked twice, the mailbox's cap makes that harmless. */
-  async function fulfil({ asksFor, email, origin }: MailRequest): Promise<void> {
-    switch (asksFor) {
+  async function fulfil(request: MailRequest): Promise<void> {
+    switch (request.asksFor) {
       case 'verification':
-        return renewVerification(email)
+        return renewVerification(request.email)
       case 'password reset':
-        return renewReset(email, origin)
+        return renewReset(request.email, request.origin)
+      case 'lock notice':
+        return tellOwner(request)
     }
+  }
+
+  async function tellOwner({ userId, subject, origin }: LockNoticeRequest): Promise<void> {
+    if (userId !== null && (await isWorthTelling(subject))) await tellLocked(userId, origin)
   }
 
   return { ask, fulfil }

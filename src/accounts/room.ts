@@ -67,6 +67,7 @@ export async function openAccounts(deps: AccountsDeps) {
   )
   const emailChangeStore = createEmailChangeStore({ ...writing, endSessions })
   const profileStore = createProfileStore({ ...writing, endSessions })
+  const mailRequestStore = createMailRequestStore({ postgres, outbox: mail.outbox })
   const roles = await openRoles(createRoleStore(postgres))
 
   const failures = createFailures({
@@ -79,7 +80,7 @@ export async function openAccounts(deps: AccountsDeps) {
     hasher,
     guess: abuse.lanes.guess,
     countFlood: abuse.countFlood,
-    tellLocked: passwordStore.tellLocked,
+    sealLockNotice: mailRequestStore.sealLockNotice,
     tellFailedPassword: failures.tellPassword
   })
   const createUserAtOnce = !config.emailVerificationRequired
@@ -121,9 +122,11 @@ export async function openAccounts(deps: AccountsDeps) {
     revocationFeed
   })
   const mailRequests = createMailRequests({
-    store: createMailRequestStore({ postgres, outbox: mail.outbox }),
+    store: mailRequestStore,
     renewVerification: registrationStore.renew,
-    renewReset: passwordStore.mailReset
+    renewReset: passwordStore.mailReset,
+    isWorthTelling: abuse.lanes.isWorthTelling,
+    tellLocked: passwordStore.tellLocked
   })
   const rolesLoop = startLoop({ intervalMs: ROLES_RELOAD_MS, work: roles.reload, onFault })
   const requests = mail.startWorker('mail_request', mailRequests.fulfil)

@@ -5,7 +5,8 @@ import { userPlace, type User } from './user.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
-export type StoredCredentials = { user: User; passwordHash: string | null }
+/** `user` is opened when it is asked for: whoever is refused before takes no longer than for nobody. */
+export type StoredCredentials = { userId: string; readonly user: User; passwordHash: string | null }
 
 export type UserStoreDeps = { postgres: Postgres; sealer: Sealer }
 
@@ -61,7 +62,15 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
   }
 
   function opened(row: UserRow | null): StoredCredentials | null {
-    return row === null ? null : { user: openUser(row, sealer), passwordHash: row.passwordHash }
+    if (row === null) return null
+    const { id: userId, passwordHash } = row
+    return {
+      userId,
+      passwordHash,
+      get user() {
+        return openUser(row, sealer)
+      }
+    }
   }
 
   return {

@@ -28,7 +28,6 @@ export const AUDIT_EVENTS = {
   'session.ended': 'logout, by its owner; `details.reason` says what else it was',
   'session.reauthenticated':
     'the password was shown again: sensitive acts are open for five minutes',
-  'session.reauthentication_failed': 'a password was shown again, and was wrong',
   'session.reuse_detected':
     'a refresh token that had been spent long ago was shown: the session ended',
   'session.ahead_of_store':

@@ -1,24 +1,17 @@
 import { createGate, type Gate } from './gate.ts'
 
-export type Turns<Shared> = ReturnType<typeof createTurns<Shared>>
+export type Turns = ReturnType<typeof createTurns>
 
-/**
- * One job at a time per key; up to `queueLength` wait, the next one is refused ({@link GateFullError}).
- * @param makeShared what the jobs of one key share, for as long as any of them is there
- */
-export function createTurns<Shared>(queueLength: number, makeShared: () => Shared) {
-  const lines = new Map<string, { run: Gate; users: number; shared: Shared }>()
+/** One job at a time per key; up to `queueLength` wait, the next one is refused ({@link GateFullError}). */
+export function createTurns(queueLength: number) {
+  const lines = new Map<string, { run: Gate; users: number }>()
 
-  return async function inTurn<T>(key: string, job: (shared: Shared) => Promise<T>): Promise<T> {
-    const line = lines.get(key) ?? {
-      run: createGate({ concurrency: 1, queueLength }),
-      users: 0,
-      shared: makeShared()
-    }
+  return async function inTurn<T>(key: string, job: () => Promise<T>): Promise<T> {
+    const line = lines.get(key) ?? { run: createGate({ concurrency: 1, queueLength }), users: 0 }
     lines.set(key, line)
     line.users += 1
     try {
-      return await line.run(() => job(line.shared))
+      return await line.run(job)
     } finally {
       line.users -= 1
       if (line.users === 0) lines.delete(key)

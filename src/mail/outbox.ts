@@ -26,13 +26,10 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
     topic: string | null = null
   ): Promise<void> {
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
     await tx.outboxMessage.create({
       data: {
-        id,
-        kind,
+        ...seal(kind, payload),
         topic,
-        payloadSealed: sealer.seal(JSON.stringify(payload), payloadPlace(id)),
         createdAt: now,
         nextAttemptAt: now,
         expiresAt: new Date(now.getTime() + expiresInSeconds * 1_000)
@@ -40,8 +37,15 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
     })
   }
 
+  /** A message as a statement of one's own may write it. */
+  function seal(kind: OutboxKind, payload: object) {
+    const id = uuidv7({ msecs: clock.now().getTime() })
+    return { id, kind, payloadSealed: sealer.seal(JSON.stringify(payload), payloadPlace(id)) }
+  }
+
   return {
     enqueue,
+    seal,
     enqueueMail: (tx: Transaction, mail: Mail, expiresInSeconds: number) =>
       enqueue(tx, 'mail', mail, expiresInSeconds, mail.template)
   }

@@ -31,13 +31,5 @@ export function createReauthenticationStore({ postgres, record }: Reauthenticati
     })
   }
 
-  async function recordFailure(
-    { userId, sessionId }: { userId: string; sessionId: string },
-    origin: RequestOrigin
-  ): Promise<void> {
-    const event = { type: 'session.reauthentication_failed', origin, userId, sessionId } as const
-    await postgres.transaction((tx) => record(tx, event))
-  }
-
-  return { renew, recordFailure }
+  return { renew }
 }

@@ -27,15 +27,8 @@ export function createReauthentication(deps: ReauthenticationDeps) {
     password: string,
     origin: RequestOrigin
   ): Promise<AccessAnswer> {
-    const session = { userId: user.id, sessionId }
-    const passwordHash = await proveOwnPassword(user, password, origin).catch(
-      async (error: unknown) => {
-        const isWrong = error instanceof ProblemError && error.code === 'invalid_credentials'
-        if (isWrong) await store.recordFailure(session, origin)
-        throw error
-      }
-    )
-    const renewed = await store.renew({ ...session, passwordHash }, origin)
+    const passwordHash = await proveOwnPassword(user, password, origin)
+    const renewed = await store.renew({ userId: user.id, sessionId, passwordHash }, origin)
     if (renewed === null) {
       throw new ProblemError('invalid_access_token', 'Log in, and send a valid access token.')
     }

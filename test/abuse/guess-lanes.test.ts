@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { createGuessLaneStore } from '../../src/abuse/guess-lane-store.ts'
+import { createGuessLanes, type Guess } from '../../src/abuse/guess-lanes.ts'
+import { startApp } from '../support/app.ts'
+import { openKeyRoom } from '../support/key-room.ts'
+
+const app = await startApp(t)
+const { platform } = await openKeyRoom(t, app)
+const store = createGuessLaneStore(platform.postgres)
+const lanes = createGuessLanes({ store, dataKeys: platform.dataKeys })
+
+async function guess(account: string, judge: Guess['judge'], line = account) {
+  const notice = { id: randomUUID(), kind: 'test', payloadSealed: new Uint8Array([1]) }
+  return lanes.guess({ subject: { account }, line, notice, judge })
+}
+
+const wrong = () => Promise.resolve(false)
+const right = (mayCount: boolean) => Promise.resolve(mayCount)
+const broken = () => Promise.reject(new Error('the queue is full'))
+
+async function lane() {
+  const [row] = await app.sql<{ failures: number; isBlocked: boolean }>(
+    'SELECT failures, blocked_until IS NOT NULL AS "isBlocked" FROM guess_lane ORDER BY updated_at DESC LIMIT 1'
+  )
+  return row
+}
+
+void t.test('two names of one account, at once: neither waits for the other', async (t) => {
+  const both = Promise.withResolvers<undefined>()
+  let there = 0
+  const judge = async () => {
+    there += 1
+    if (there === 2) both.resolve(undefined)
+    await both.promise
+    return false
+  }
+  const account = randomUUID()
+  t.strictSame(
+    await Promise.all([guess(account, judge, 'email'), guess(account, judge, 'username')]),
+    [false, false]
+  )
+  t.equal((await lane())?.failures, 2, 'and they count on one lane')
+})
+
+void t.test('one name, twice at once: in turn', async (t) => {
+  let running = 0
+  const judge = async () => {
+    running += 1
+    t.equal(running, 1)
+    await Promise.resolve()
+    running -= 1
+    return true
+  }
+  const account = randomUUID()
+  await Promise.all(Array.from({ length: 5 }, () => guess(account, judge)))
+})
+
+void t.test('a guess that could not be judged: does not count, nor does its block', async (t) => {
+  const account = randomUUID()
+  for (let i = 0; i < 4; i += 1) await guess(account, wrong)
+  await t.rejects(guess(account, broken))
+  t.strictSame(await lane(), { failures: 4, isBlocked: false })
+  t.equal(await guess(account, right), true, 'the next one is looked at')
+})
+
+void t.test('a guess that could not be judged, another has blocked: the block stays', async (t) => {
+  const account = randomUUID()
+  for (let i = 0; i < 3; i += 1) await guess(account, wrong)
+  const started = Promise.withResolvers<undefined>()
+  const ended = Promise.withResolvers<boolean>()
+  const first = guess(
+    account,
+    () => {
+      started.resolve(undefined)
+      return ended.promise
+    },
+    'email'
+  )
+  await started.promise
+  await guess(account, wrong, 'username')
+  ended.reject(new Error('the queue is full'))
+  await t.rejects(first)
+  t.strictSame(await lane(), { failures: 4, isBlocked: true })
+})
+
+void t.test('whoever waited in line through a block: is not looked at', async (t) => {
+  const account = randomUUID()
+  for (let i = 0; i < 4; i += 1) await guess(account, wrong)
+  const released = Promise.withResolvers<undefined>()
+  const blocking = guess(account, async () => {
+    await released.promise
+    return false
+  })
+  const waiting = guess(account, right)
+  // The block of one second is over on the clock of Postgres, but it was there when the second one came.
+  await app.sql(`UPDATE guess_lane SET blocked_until = latchkey_now() WHERE failures = 5`)
+  released.resolve(undefined)
+  await blocking
+  t.equal(await waiting, false)
+})
