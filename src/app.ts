@@ -80,7 +80,7 @@ export async function buildApp(config: PlatformConfig) {
   const signing = await openSigning(platform, onFault)
   const tokens = await openTokens(platform, signing.keyRing, config, onFault)
   const mail = openMail({ platform, config, render, onFault })
-  const abuse = openAbuse(platform)
+  const abuse = openAbuse(platform, config, onFault)
   const endSessions = createSessionEnder({ clock, record })
   const { revocationFeed } = tokens
   const rooms = { platform, config, record, mail, abuse, endSessions, revocationFeed, onFault }
@@ -112,7 +112,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(profileRoutes, accounts)
   await app.register(emailChangeRoutes, accounts)
   const crossSite = createCrossSiteRule(config)
-  await app.register(sessionRoutes, { ...sessions, crossSite })
+  await app.register(sessionRoutes, { ...sessions, crossSite, captcha: abuse.captcha })
   await app.register(reauthenticationRoutes, sessions)
   await app.register(ownSessionRoutes, sessions)
   const admin = openAdmin({ ...rooms, accounts, sessions })

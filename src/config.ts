@@ -103,6 +103,14 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
       'HOST must be a loopback address outside production, or set ALLOW_INSECURE_DEVELOPMENT=true'
     )
   }
+  const { captchaProvider, captchaSiteKey, captchaSecret } = config
+  const keys = { CAPTCHA_SITE_KEY: captchaSiteKey, CAPTCHA_SECRET: captchaSecret }
+  for (const [name, value] of Object.entries(keys)) {
+    const isOdd = (value === undefined) !== (captchaProvider === undefined)
+    const known = reported.some((line) => line.includes('CAPTCHA_PROVIDER'))
+    if (isOdd && !known)
+      problems.push(`${name} and CAPTCHA_PROVIDER are set together or not at all`)
+  }
   if (config.refreshIdleSeconds > config.refreshAbsoluteSeconds) {
     problems.push('REFRESH_IDLE_SECONDS must not exceed REFRESH_ABSOLUTE_SECONDS')
   }

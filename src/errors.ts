@@ -10,6 +10,7 @@ export const PROBLEM_STATUS = {
   email_not_verified: 403,
   cross_site_request: 403,
   password_reset_required: 403,
+  captcha_required: 403,
   insufficient_scope: 403,
   not_found: 404,
   email_taken: 409,
@@ -40,6 +41,8 @@ export type ProblemContext = {
   cause?: unknown
   errors?: FieldProblem[]
   retryAfterSeconds?: number
+  /** More members of the problem document (RFC 9457 §3.2). */
+  extensions?: Record<string, unknown>
 }
 
 /**
@@ -53,6 +56,7 @@ export class ProblemError extends Error {
   readonly detail: string
   readonly errors: FieldProblem[] | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly extensions: Record<string, unknown>
 
   constructor(code: ProblemCode, detail: string, context: ProblemContext = {}) {
     super(`${code}: ${context.reason ?? detail}`, { cause: context.cause })
@@ -61,6 +65,7 @@ export class ProblemError extends Error {
     this.detail = detail
     this.errors = context.errors
     this.retryAfterSeconds = context.retryAfterSeconds
+    this.extensions = context.extensions ?? {}
   }
 }
 

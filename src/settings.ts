@@ -1,8 +1,10 @@
+import { CAPTCHA_PROVIDERS } from './abuse/captcha-providers.ts'
 import {
   boolean,
   certificates,
   displayName,
   hexColor,
+  fraction,
   hostPortList,
   integer,
   key256,
@@ -253,6 +255,38 @@ export const SETTINGS = {
     'Password resets, and mails asked for, per client address',
     integer(1, 1_000_000),
     3
+  ),
+  captchaProvider: unset(
+    'CAPTCHA_PROVIDER',
+    '`turnstile`, `hcaptcha` or `recaptcha`, asked after suspicious attempts to log in, register or reset',
+    oneOf(...CAPTCHA_PROVIDERS),
+    'no CAPTCHA'
+  ),
+  captchaSiteKey: unset('CAPTCHA_SITE_KEY', 'The public key that its widget shows', text, 'none'),
+  captchaSecret: unset('CAPTCHA_SECRET', 'The key that its tokens are verified with', text, 'none'),
+  captchaAfterAttempts: optional(
+    'CAPTCHA_AFTER_ATTEMPTS',
+    'Wrong logins, registrations and resets in an hour from one address, or wrong logins under one name, before it is asked for; 0 asks always',
+    integer(0, 1_000_000),
+    3
+  ),
+  captchaMinScore: optional(
+    'CAPTCHA_MIN_SCORE',
+    'Score that reCAPTCHA v3 has to give, 0 to 1',
+    fraction,
+    0.5
+  ),
+  captchaHostnames: unset(
+    'CAPTCHA_HOSTNAMES',
+    'Hosts whose pages may show the widget',
+    list,
+    'those of `ISSUER` and `CORS_ORIGINS`'
+  ),
+  captchaVerifyUrl: unset(
+    'CAPTCHA_VERIFY_URL',
+    'Where its tokens are verified',
+    url('https:', 'http:'),
+    'as the provider has it'
   ),
   mailLimitPerMinute: optional(
     'MAIL_LIMIT_PER_MINUTE',

@@ -6,25 +6,31 @@ import { EphemeralUnavailable, type EphemeralStore } from '../platform/ephemeral
 /** While Redis is away every replica counts for itself, and lets this much less through. */
 const ALONE_WEIGHT = 2
 
-export type FloodCounter = ReturnType<typeof createFloodCounter>
+export type FloodCounts = ReturnType<typeof createFloodCounts>
+export type FloodCounter = FloodCounts['count']
 
-export type FloodCounterDeps = { ephemeral: EphemeralStore; dataKeys: DataKeys }
+export type FloodCountsDeps = { ephemeral: EphemeralStore; dataKeys: DataKeys }
 
 /**
  * Counts what comes in too fast, over all replicas. It sheds floods cheaply; what must be exact, and
  * survive a flushed Redis, is counted in Postgres.
  */
-export function createFloodCounter({ ephemeral, dataKeys }: FloodCounterDeps) {
+export function createFloodCounts({ ephemeral, dataKeys }: FloodCountsDeps) {
   const alone = createMemoryStore()
 
-  /** @param subject what is counted; only its keyed hash leaves the process */
-  return async function count(
+  /** Only a keyed hash leaves the process. */
+  function nameOf(kind: string, subject: string): string {
+    const key = hmacSha256(dataKeys.newest('blind_index'), `flood\0${kind}\0${subject}`)
+    return `flood:${key.toString('base64url')}`
+  }
+
+  /** @param subject what is counted */
+  async function count(
     kind: string,
     subject: string,
     windowMs: number
   ): Promise<{ count: number; resetsInMs: number }> {
-    const key = hmacSha256(dataKeys.newest('blind_index'), `flood\0${kind}\0${subject}`)
-    const name = `flood:${key.toString('base64url')}`
+    const name = nameOf(kind, subject)
     try {
       return await ephemeral.count(name, windowMs)
     } catch (error) {
@@ -35,4 +41,17 @@ export function createFloodCounter({ ephemeral, dataKeys }: FloodCounterDeps) {
       return { ...local, count: local.count * ALONE_WEIGHT }
     }
   }
+
+  /** The count so far, without adding to it. */
+  async function counted(kind: string, subject: string): Promise<number> {
+    const name = nameOf(kind, subject)
+    try {
+      return await ephemeral.counted(name)
+    } catch (error) {
+      if (!(error instanceof EphemeralUnavailable)) throw error
+      return (await alone.counted(name)) * ALONE_WEIGHT
+    }
+  }
+
+  return { count, counted }
 }

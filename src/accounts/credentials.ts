@@ -119,7 +119,7 @@ export function createCredentials(deps: CredentialsDeps) {
 }
 
 /** One spelling of what was typed, for counting. */
-function nameOf(identifier: Identifier): string {
+export function nameOf(identifier: Identifier): string {
   if ('username' in identifier) return `username ${identifier.username.toLowerCase()}`
   return `email ${parseEmailAddress(identifier.email)?.canonical ?? identifier.email.toLowerCase()}`
 }

@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
-import type { MailRequests } from './mail-requests.ts'
+import type { AskForReset } from './ask-for-reset.ts'
 import type { Passwords } from './passwords.ts'
 import {
   ChangePasswordBody,
@@ -16,11 +16,14 @@ import {
 const FORGOT_PATHS = ['/auth/forgot-password', '/auth/password-reset/request']
 const RESET_PATHS = ['/auth/reset-password', '/auth/password-reset/confirm']
 
-export type PasswordRoutesOptions = { passwords: Passwords; mailRequests: MailRequests }
+export type PasswordRoutesOptions = {
+  passwords: Passwords
+  askForReset: AskForReset
+}
 
 export const passwordRoutes: FastifyPluginCallbackTypebox<PasswordRoutesOptions> = (
   app,
-  { passwords, mailRequests },
+  { passwords, askForReset },
   done
 ) => {
   for (const path of FORGOT_PATHS) {
@@ -32,11 +35,11 @@ export const passwordRoutes: FastifyPluginCallbackTypebox<PasswordRoutesOptions>
           tags: ['passwords'],
           summary: 'Ask for a mail that resets the password; the same answer for every address',
           body: ForgotPasswordBody,
-          response: { 200: MessageAnswer, ...problems(400, 413, 415, 422, 429) }
+          response: { 200: MessageAnswer, ...problems(400, 403, 413, 415, 422, 429) }
         }
       },
       async (request) => {
-        await mailRequests.ask('password reset', request.body.email, originOf(request))
+        await askForReset(request.body, originOf(request))
         return { message: 'If this address has an account, a mail is on its way.' }
       }
     )

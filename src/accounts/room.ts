@@ -12,6 +12,7 @@ import { createEmailChanges } from './email-change.ts'
 import { createProfileStore } from './profile-store.ts'
 import { createProfiles } from './profile.ts'
 import { createRoleStore } from './role-store.ts'
+import { createAskForReset } from './ask-for-reset.ts'
 import { openRoles } from './roles.ts'
 import { createCredentials } from './credentials.ts'
 import { createFailureStore } from './failure-store.ts'
@@ -138,6 +139,8 @@ export async function openAccounts(deps: AccountsDeps) {
     emailChanges,
     roles,
     mailRequests,
+    askForReset: createAskForReset({ captcha: abuse.captcha, ask: mailRequests.ask }),
+    captcha: abuse.captcha,
     checkPassword: credentials.checkPassword,
     proveOwnPassword,
     findUser: users.findById,

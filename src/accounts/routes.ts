@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Captcha } from '../abuse/captcha.ts'
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
@@ -14,11 +15,15 @@ import {
 } from './schemas.ts'
 import { toWireUser } from './user.ts'
 
-export type AccountRoutesOptions = { registrations: Registrations; mailRequests: MailRequests }
+export type AccountRoutesOptions = {
+  registrations: Registrations
+  mailRequests: MailRequests
+  captcha: Captcha
+}
 
 export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> = (
   app,
-  { registrations, mailRequests },
+  { registrations, mailRequests, captcha },
   done
 ) => {
   app.post(
@@ -29,13 +34,16 @@ export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> =
         tags: ['accounts'],
         summary: 'Register; the mail that follows makes the user',
         body: RegisterBody,
-        response: { 201: UserAnswer, ...problems(400, 409, 413, 415, 422, 429) }
+        response: { 201: UserAnswer, ...problems(400, 403, 409, 413, 415, 422, 429) }
       }
     },
     async (request, reply) => {
-      const { phone_number: phoneNumber, ...rest } = request.body
+      const { phone_number: phoneNumber, captcha_token: token, ...rest } = request.body
       const input = { ...rest, ...(phoneNumber !== undefined && { phoneNumber }) }
-      const user = await registrations.register(input, originOf(request))
+      const origin = originOf(request)
+      const user = await captcha.guard({ action: 'register', address: origin.address, token }, () =>
+        registrations.register(input, origin)
+      )
       return reply.code(201).send({ user: toWireUser(user) })
     }
   )

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { validationFailed } from '../errors.ts'
-import { EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
+import { CaptchaField, EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
 import type { VerificationInput } from './registration.ts'
 
 /** A person chooses it and types it: lower case, so that no two look alike. */
@@ -31,7 +31,7 @@ export const RegisterBody = Type.Object(
     surname: Type.Optional(Line(200)),
     phone_number: Type.Optional(PhoneField),
     locale: Type.Optional(LocaleField),
-    captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
+    captcha_token: Type.Optional(CaptchaField)
   },
   { additionalProperties: false }
 )
@@ -73,7 +73,7 @@ export const ResetPasswordBody = Type.Object(
 export type ResetPasswordBody = Static<typeof ResetPasswordBody>
 
 export const ForgotPasswordBody = Type.Object(
-  { email: EmailField, captcha_token: Type.Optional(Type.String({ maxLength: 4_096 })) },
+  { email: EmailField, captcha_token: Type.Optional(CaptchaField) },
   { additionalProperties: false }
 )
 

@@ -62,7 +62,7 @@ export default fp<ProblemsOptions>(
 )
 
 function sendProblem(problem: ProblemError, request: FastifyRequest, reply: FastifyReply) {
-  const { code, status, detail, errors, retryAfterSeconds } = problem
+  const { code, status, detail, errors, retryAfterSeconds, extensions } = problem
   if (status >= 500) request.log.error({ err: problem }, 'request failed')
   request.refusal = problem.message
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
@@ -78,7 +78,15 @@ function sendProblem(problem: ProblemError, request: FastifyRequest, reply: Fast
     .code(status)
     .type('application/problem+json')
     .serializer((body: unknown) => JSON.stringify(body))
-    .send({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail, code, errors })
+    .send({
+      type: 'about:blank',
+      title: TITLES[status] ?? 'Error',
+      status,
+      detail,
+      code,
+      errors,
+      ...extensions
+    })
 }
 
 function toProblem(error: FastifyError | ProblemError): ProblemError {

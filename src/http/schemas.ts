@@ -28,10 +28,23 @@ export const Problem = Type.Object(
     status: Type.Integer(),
     detail: Type.String(),
     code: Type.String({ description: 'For machines; never changes its meaning' }),
-    errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), detail: Type.String() })))
+    errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }))),
+    captcha: Type.Optional(
+      Type.Object(
+        { provider: Type.String(), site_key: Type.String(), action: Type.String() },
+        { description: 'With `captcha_required`: the widget whose token is `captcha_token`' }
+      )
+    )
   },
   { $id: 'Problem', description: 'RFC 9457' }
 )
+
+/** Looked at only when it is asked for; taken once. */
+export const CaptchaField = Type.String({
+  minLength: 1,
+  maxLength: 4_096,
+  description: 'From the widget, after a `captcha_required`'
+})
 
 /** The refusals of a route, for its schema and the OpenAPI document. */
 export function problems<const Status extends number>(...statuses: Status[]) {

@@ -24,6 +24,11 @@ export function integer(minimum: number, maximum: number): (text: string) => Par
   }
 }
 
+export function fraction(text: string): Parsed<number> {
+  if (/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/.test(text)) return ok(Number(text))
+  return { ok: false, expected: 'a number from 0 to 1, such as 0.5' }
+}
+
 export function boolean(text: string): Parsed<boolean> {
   if (text === 'true' || text === 'false') return ok(text === 'true')
   return { ok: false, expected: 'true or false' }

@@ -1,11 +1,12 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { Identifier } from '../accounts/credentials.ts'
+import type { Captcha } from '../abuse/captcha.ts'
+import { nameOf, type Identifier } from '../accounts/credentials.ts'
 import { ProblemError } from '../errors.ts'
 import { clearBrowserCookie, readBrowserCookie, setBrowserCookie } from '../http/browser-session.ts'
 import { originOf } from '../http/request-origin.ts'
-import { PasswordField } from '../http/schemas.ts'
+import { CaptchaField, PasswordField } from '../http/schemas.ts'
 import { userAgentOf } from '../http/user-agent.ts'
 import { DEVICE_SECONDS } from '../sessions/known-devices.ts'
 import type { Sessions } from '../sessions/room.ts'
@@ -26,12 +27,14 @@ export const continueField = { continue: Continue }
 const fields = {
   ...continueField,
   email: Type.String({ minLength: 1, maxLength: 320 }),
-  password: PasswordField
+  password: PasswordField,
+  captcha_token: Type.Optional(CaptchaField)
 }
 
 export type LoginPagesOptions = {
   pages: Pages
   browser: Sessions['browser']
+  captcha: Captcha
   /** How long a browser keeps the cookie of a login, in seconds. */
   sessionSeconds: number
 }
@@ -64,7 +67,7 @@ export function createBrowserLogin({ browser, sessionSeconds }: LoginPagesOption
 }
 
 export const loginPages: FastifyPluginCallbackTypebox<LoginPagesOptions> = (app, options, done) => {
-  const { pages, browser } = options
+  const { pages, browser, captcha } = options
   const logBrowserIn = createBrowserLogin(options)
 
   app.get(
@@ -81,11 +84,15 @@ export const loginPages: FastifyPluginCallbackTypebox<LoginPagesOptions> = (app,
   )
 
   app.post('/login', pages.pageForm(fields, 'login'), async (request, reply) => {
-    const { email, password } = request.body
+    const { email, password, captcha_token: token } = request.body
+    const { address } = originOf(request)
     const target = safeContinue(request.body.continue)
     try {
       const identifier = identifierOf(email)
-      return await logBrowserIn(request, reply, { identifier, password }, target)
+      const attempt = { action: 'login', name: nameOf(identifier), address, token } as const
+      return await captcha.guard(attempt, () =>
+        logBrowserIn(request, reply, { identifier, password }, target)
+      )
     } catch (error) {
       if (!(error instanceof ProblemError) || error.status >= 500) throw error
       const data = { ...formData(target, email), ...refuse(reply, error) }

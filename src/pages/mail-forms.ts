@@ -29,13 +29,13 @@ type Form<Body extends TObject> = {
 
 export type MailFormsOptions = Pick<
   Accounts,
-  'registrations' | 'passwords' | 'emailChanges' | 'mailRequests'
+  'registrations' | 'passwords' | 'emailChanges' | 'askForReset'
 > & { pages: Pages }
 
 /** Where the links of mails lead. Looking spends nothing (mail scanners look); the button does. */
 export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   app,
-  { registrations, passwords, emailChanges, mailRequests, pages },
+  { registrations, passwords, emailChanges, askForReset, pages },
   done
 ) => {
   function addForm<Body extends TObject>({
@@ -80,7 +80,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
     name: 'forgot-password',
     limit: 'reset',
     body: ForgotPasswordBody,
-    act: ({ email }, request) => mailRequests.ask('password reset', email, originOf(request)),
+    act: (body, request) => askForReset(body, originOf(request)),
     done: {
       title: 'Look into your mail',
       message: 'If this address has an account, a mail is on its way.'
@@ -113,7 +113,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
 }
 
 /** The form once more; a token that may still hold stays in it. */
-function retryOf({ code }: ProblemError, body: unknown): { token: string | undefined } {
-  const { token } = body as { token?: string }
-  return { token: code === 'invalid_token' ? undefined : token }
+function retryOf({ code }: ProblemError, body: unknown) {
+  const { token, email } = body as { token?: string; email?: string }
+  return { email, token: code === 'invalid_token' ? undefined : token }
 }

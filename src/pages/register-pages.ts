@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Accounts } from '../accounts/room.ts'
 import { ProblemError, validationFailed } from '../errors.ts'
 import { originOf } from '../http/request-origin.ts'
-import { PasswordField } from '../http/schemas.ts'
+import { CaptchaField, PasswordField } from '../http/schemas.ts'
 import { leadsToApplication, loginPath, safeContinue } from './continue.ts'
 import {
   ContinueQuery,
@@ -21,7 +21,8 @@ const fields = {
   ),
   email: Type.String({ minLength: 1, maxLength: 320 }),
   password: PasswordField,
-  confirm_password: PasswordField
+  confirm_password: PasswordField,
+  captcha_token: Type.Optional(CaptchaField)
 }
 
 export type RegisterPagesOptions = LoginPagesOptions & {
@@ -35,7 +36,7 @@ export const registerPages: FastifyPluginCallbackTypebox<RegisterPagesOptions> =
   options,
   done
 ) => {
-  const { pages, registrations, logsInAtOnce } = options
+  const { pages, registrations, captcha, logsInAtOnce } = options
   const logBrowserIn = createBrowserLogin(options)
 
   const formOptions = (target: string | null) => ({
@@ -55,13 +56,14 @@ export const registerPages: FastifyPluginCallbackTypebox<RegisterPagesOptions> =
 
   app.post('/register', pages.pageForm(fields, 'register'), async (request, reply) => {
     const { name = '', email, password, confirm_password: confirmed } = request.body
+    const { captcha_token: token } = request.body
     const target = safeContinue(request.body.continue)
     try {
       if (password !== confirmed) throw validationFailed('password', 'is not the same twice')
       const wanted = name.trim()
-      await registrations.register(
-        { email, password, ...(wanted !== '' && { name: wanted }) },
-        originOf(request)
+      const origin = originOf(request)
+      await captcha.guard({ action: 'register', address: origin.address, token }, () =>
+        registrations.register({ email, password, ...(wanted !== '' && { name: wanted }) }, origin)
       )
     } catch (error) {
       if (!(error instanceof ProblemError) || error.status >= 500) throw error

@@ -4,6 +4,7 @@ import { ProblemError } from '../errors.ts'
 import { readBrowserCookie } from '../http/browser-session.ts'
 import type { LimitGroup } from '../http/rate-limits.ts'
 import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
+import { allowWidget, type CaptchaWidget } from './captcha-widget.ts'
 import { leadsToApplication as isForApplication, loginPath } from './continue.ts'
 import { isFormSecret, isFormTokenOf, newFormSecret, newFormToken } from './form-token.ts'
 import type { Look } from './look.ts'
@@ -53,6 +54,8 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     { status = 200, leadsToApplication = false }: PageOptions = {}
   ): FastifyReply {
     const html = look.render(template, { ...frame, ...data, csrfField: fieldsOn(reply) })
+    const { captcha } = data as { captcha?: CaptchaWidget }
+    if (captcha !== undefined) allowWidget(reply, captcha)
     if (leadsToApplication) {
       const policy = String(reply.getHeader('content-security-policy'))
       reply.header('content-security-policy', policy.replace(/;? *form-action [^;]*/, ''))

@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyPluginAsync } from 'fastify'
 import { accountPages, type AccountPagesOptions } from './account-pages.ts'
 import { assetRoutes } from './asset-routes.ts'
+import { takeWidgetToken } from './captcha-widget.ts'
 import { createErrorPage } from './error-page.ts'
 import { loginPages } from './login-pages.ts'
 import { mailForms, type MailFormsOptions } from './mail-forms.ts'
@@ -24,6 +25,7 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, options)
     // Not `no-referrer`: browsers would post `Origin: null`.
     reply.header('referrer-policy', 'same-origin')
   })
+  app.addHook('preValidation', takeWidgetToken)
   app.setErrorHandler(createErrorPage(pages))
   app.get('/', pageRoute, async (request, reply) => {
     const session = await pages.findBrowserSession(request)

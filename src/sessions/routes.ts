@@ -1,6 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Identifier } from '../accounts/credentials.ts'
+import type { Captcha } from '../abuse/captcha.ts'
+import { nameOf, type Identifier } from '../accounts/credentials.ts'
 import { MessageAnswer } from '../accounts/schemas.ts'
 import { toWireUser } from '../accounts/user.ts'
 import { validationFailed } from '../errors.ts'
@@ -20,6 +21,7 @@ export type SessionRoutesOptions = Pick<
   'login' | 'refresh' | 'logout' | 'findPrincipal'
 > & {
   crossSite: CrossSiteRule
+  captcha: Captcha
 }
 
 /** One list of the names a route answers to. */
@@ -27,7 +29,7 @@ const REFRESH_PATHS = ['/auth/refresh-token', '/auth/refresh']
 
 export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> = (
   app,
-  { login, refresh, logout, findPrincipal, crossSite },
+  { login, refresh, logout, findPrincipal, crossSite, captcha },
   done
 ) => {
   /** Puts the refresh token where it belongs: a cookie session never gets one in a body. */
@@ -62,14 +64,30 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
       }
     },
     async (request, reply) => {
-      const { password, device, token_delivery: delivery = 'body' } = request.body
+      const { password, device, token_delivery: delivery = 'body', captcha_token } = request.body
       const isOwnPage = crossSite.isOwnPage(request)
       if (delivery === 'cookie') crossSite.requireOwnPage(request)
       const deviceCookie = isOwnPage ? app.readCookie(request, 'device') : null
       const identifier = identifierOf(request.body)
-      const { user, rememberDevice, ...pair } = await login(
-        { identifier, password, device: device ?? userAgentOf(request), delivery, deviceCookie },
-        originOf(request)
+      const origin = originOf(request)
+      const { user, rememberDevice, ...pair } = await captcha.guard(
+        {
+          action: 'login',
+          name: nameOf(identifier),
+          address: origin.address,
+          token: captcha_token
+        },
+        () =>
+          login(
+            {
+              identifier,
+              password,
+              device: device ?? userAgentOf(request),
+              delivery,
+              deviceCookie
+            },
+            origin
+          )
       )
       if (isOwnPage && rememberDevice !== null) {
         app.writeCookie(reply, 'device', await rememberDevice(), DEVICE_SECONDS)

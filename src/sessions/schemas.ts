@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { UsernameField } from '../accounts/schemas.ts'
-import { EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
+import { CaptchaField, EmailField, Line, PasswordField, UserRef } from '../http/schemas.ts'
 
 /** `email` or `username`, one of them. */
 export const LoginBody = Type.Object(
@@ -10,7 +10,7 @@ export const LoginBody = Type.Object(
     password: PasswordField,
     device: Type.Optional(Line(200)),
     token_delivery: Type.Optional(Type.Union([Type.Literal('body'), Type.Literal('cookie')])),
-    captcha_token: Type.Optional(Type.String({ maxLength: 4_096 }))
+    captcha_token: Type.Optional(CaptchaField)
   },
   { additionalProperties: false }
 )

@@ -67,6 +67,15 @@ for (const [kind, connect] of Object.entries(IMPLEMENTATIONS)) {
       t.ok(third.resetsInMs <= first.resetsInMs, 'a later count does not move the window')
     })
 
+    await t.test('counted, before, in and after a window: tells, and adds nothing', async (t) => {
+      t.equal(await store.counted('told'), 0)
+      await store.count('told', 300)
+      await store.count('told', 300)
+      t.equal(await store.counted('told'), 2)
+      t.equal(await store.counted('told'), 2)
+      await until(async () => (await store.counted('told')) === 0)
+    })
+
     await t.test('count, the window is over: starts again at one', async (t) => {
       t.equal((await store.count('short', 300)).count, 1)
       t.equal((await store.count('short', 300)).count, 2)

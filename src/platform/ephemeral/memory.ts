@@ -68,6 +68,13 @@ export function createMemoryStore({
         return { count, resetsInMs: Math.max(1, Math.ceil(expiresAtMs - now())) }
       }),
 
+    counted: (key) =>
+      promise(() => {
+        checkOpen('counted')
+        const entry = entries.get(`count:${key}`)
+        return entry !== undefined && entry.expiresAtMs > now() ? entry.count : 0
+      }),
+
     setIfAbsent: (key, ttlMs) =>
       promise(() => increment('setIfAbsent', `once:${key}`, ttlMs).count === 1),
 

@@ -97,6 +97,10 @@ export async function createRedisStore({
       return { count, resetsInMs: Math.max(1, ttlMs) }
     },
 
+    async counted(key) {
+      return Number(await attempt('counted', () => commands.get(`${keyPrefix}count:${key}`)))
+    },
+
     async setIfAbsent(key, ttlMs) {
       checkDuration(ttlMs)
       const name = `${keyPrefix}once:${key}`

@@ -18,6 +18,9 @@ export type EphemeralStore = {
    */
   count(key: string, windowMs: number): Promise<{ count: number; resetsInMs: number }>
 
+  /** The count of `key` in its window, without adding to it; 0 outside of one. */
+  counted(key: string): Promise<number>
+
   /** True for exactly one caller until `ttlMs` have passed. */
   setIfAbsent(key: string, ttlMs: number): Promise<boolean>
 
