@@ -96,6 +96,20 @@ void t.test('production without what it wants: names all of it at once', (t) => 
   t.end()
 })
 
+void t.test('a CAPTCHA half configured: names what is missing', (t) => {
+  const env = { CAPTCHA_PROVIDER: 'hcaptcha', CAPTCHA_SITE_KEY: 'site', CAPTCHA_SECRET: 'secret' }
+  t.match(readConfig(env), { captchaProvider: 'hcaptcha', captchaAfterAttempts: 3 })
+  refuses(t, { ...env, CAPTCHA_SECRET: '' }, 'CAPTCHA_SECRET')
+  refuses(t, { ...env, CAPTCHA_SITE_KEY: '' }, 'CAPTCHA_SITE_KEY')
+  refuses(t, { ...env, CAPTCHA_PROVIDER: 'canary' }, 'CAPTCHA_PROVIDER', 'canary')
+  refuses(t, { CAPTCHA_SECRET: 'canary' }, 'CAPTCHA_SECRET', 'canary')
+  for (const score of ['1.1', '-0.1', '0,5', '.5', 'NaN']) {
+    refuses(t, { ...env, CAPTCHA_MIN_SCORE: score }, 'CAPTCHA_MIN_SCORE')
+  }
+  t.equal(readConfig({ CAPTCHA_MIN_SCORE: '0.7' }).captchaMinScore, 0.7)
+  t.end()
+})
+
 void t.test('production, an issuer that is no https origin: refused', (t) => {
   for (const issuer of [
     'http://login.canary.test',

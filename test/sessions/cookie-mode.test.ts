@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startApp } from '../support/app.ts'
-import { givenUser, holdLocks, PASSWORD } from '../support/builders.ts'
+import { givenUser, holdLocks, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
 
 const ISSUER = 'https://id.example.com'
 const FRONT_END = 'https://app.example.com'
@@ -23,6 +23,11 @@ async function givenCookieSession() {
     cookie: cookieOf(answer, 'refresh')!.value,
     accessToken: answer.json().access_token as string
   }
+}
+
+async function askForReset(email: string) {
+  await app.post('/auth/forgot-password', { email })
+  return secretsOf(await mailTo(app, email, /Reset/))
 }
 
 async function refreshBy(cookie: string, headers: Record<string, string> = OWN) {
@@ -146,6 +151,12 @@ void t.test(
     for (let i = 0; i < 6; i += 1) await login('a-wrong-password', known)
     await holdLocks(app)
     t.equal((await login(PASSWORD, known)).statusCode, 401, 'it has a count of its own')
+    const { token } = await askForReset(user.email)
+    const new_password = 'granite-otter-77-meadow'
+    t.equal((await app.post('/auth/reset-password', { token, new_password }, OWN)).statusCode, 200)
+    for (let i = 0; i < 6; i += 1) await login('a-wrong-password', {})
+    await holdLocks(app)
+    t.equal((await login(new_password, known)).statusCode, 401, 'a reset ends what it knew (P4)')
     const other = await givenUser(app)
     const stolen = await app.post('/auth/login', { email: other.email, password: PASSWORD }, known)
     t.ok(cookieOf(stolen, 'device'), 'and is no known device of somebody else')
