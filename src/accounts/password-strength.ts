@@ -12,8 +12,8 @@ export type StrengthQuestion = { password: string; personal: string[] }
 export type StrengthEstimator = ReturnType<typeof createStrengthEstimator>
 export type EstimateStrength = StrengthEstimator['estimate']
 
-/** At 25 ms for the slowest password, nobody waits much longer than a second. */
-const WAITING = 48
+/** An ordinary password takes 5 ms, the slowest 25: the last of them waits for one second, or for three. */
+const WAITING = 128
 
 /**
  * zxcvbn in a thread of its own: a long password takes it 25 ms, which no other request should wait
