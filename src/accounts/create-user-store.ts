@@ -1,9 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { Audit } from '../audit/record.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
 
@@ -15,12 +12,7 @@ export type OperatorUser = {
   roles: string[]
 }
 
-export type CreateUserStoreDeps = {
-  postgres: Postgres
-  sealer: Sealer
-  clock: Clock
-  record: Audit
-}
+export type CreateUserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer' | 'clock' | 'record'>
 
 export function createUserByOperator({ postgres, sealer, clock, record }: CreateUserStoreDeps) {
   /** @returns the id, or what is taken */

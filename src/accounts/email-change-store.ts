@@ -1,14 +1,10 @@
 import type { RequestOrigin } from '../audit/events.ts'
-import type { Audit } from '../audit/record.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { MailCap } from '../mail/mail-cap.ts'
-import type { EnqueueMail } from '../mail/outbox.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
-import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
-import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
+import type { Transaction } from '../platform/postgres.ts'
+import type { EndedSession } from '../sessions/end-sessions.ts'
+import type { PresentedMailToken } from './mail-token-store.ts'
 import { reservedPlace } from './profile-store.ts'
+import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
 import { userPlace, type User } from './user.ts'
 
@@ -17,17 +13,7 @@ const UNDO_SECONDS = 72 * 3_600
 
 export type EmailChangeStore = ReturnType<typeof createEmailChangeStore>
 
-export type EmailChangeStoreDeps = {
-  postgres: Postgres
-  sealer: Sealer
-  clock: Clock
-  mailTokens: MailTokenStore
-  takeMailSlot: MailCap
-  enqueueMail: EnqueueMail
-  endSessions: EndSessions
-  record: Audit
-  issuer: string
-}
+export type EmailChangeStoreDeps = AccountStoreDeps
 
 export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
   const {

@@ -1,14 +1,10 @@
 import type { RequestOrigin } from '../audit/events.ts'
-import type { Audit } from '../audit/record.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { MailCap } from '../mail/mail-cap.ts'
-import type { EnqueueMail } from '../mail/outbox.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Sealer } from '../platform/keys/sealer.ts'
 import type { User as UserRow } from '../platform/prisma/client.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
-import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
-import type { MailTokenStore, PresentedMailToken } from './mail-token-store.ts'
+import type { Transaction } from '../platform/postgres.ts'
+import type { EndedSession } from '../sessions/end-sessions.ts'
+import type { PresentedMailToken } from './mail-token-store.ts'
+import type { AccountStoreDeps } from './store-deps.ts'
 import { userPlace } from './user.ts'
 
 export const RESET_SECONDS = 30 * 60
@@ -16,17 +12,7 @@ const NOTICE_SECONDS = 24 * 3_600
 
 export type PasswordStore = ReturnType<typeof createPasswordStore>
 
-export type PasswordStoreDeps = {
-  postgres: Postgres
-  sealer: Sealer
-  clock: Clock
-  mailTokens: MailTokenStore
-  takeMailSlot: MailCap
-  enqueueMail: EnqueueMail
-  endSessions: EndSessions
-  record: Audit
-  issuer: string
-}
+export type PasswordStoreDeps = AccountStoreDeps
 
 /** A password that has been replaced, and the sessions that ended with it. */
 export type Replaced = { userId: string; ended: EndedSession[] }

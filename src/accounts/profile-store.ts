@@ -1,10 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
-import type { Audit } from '../audit/record.ts'
-import type { EnqueueMail } from '../mail/outbox.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
-import type { EndSessions } from '../sessions/end-sessions.ts'
+import type { Transaction } from '../platform/postgres.ts'
+import type { AccountStoreDeps } from './store-deps.ts'
 import { claimUsername } from './username-store.ts'
 import { userPlace, type User } from './user.ts'
 
@@ -21,15 +17,7 @@ const NOTICE_SECONDS = 24 * 3_600
 
 export type ProfileStore = ReturnType<typeof createProfileStore>
 
-export type ProfileStoreDeps = {
-  postgres: Postgres
-  sealer: Sealer
-  clock: Clock
-  endSessions: EndSessions
-  enqueueMail: EnqueueMail
-  record: Audit
-  issuer: string
-}
+export type ProfileStoreDeps = Omit<AccountStoreDeps, 'mailTokens' | 'takeMailSlot'>
 
 export function createProfileStore(deps: ProfileStoreDeps) {
   const { postgres, sealer, clock, endSessions, enqueueMail, record, issuer } = deps

@@ -8,6 +8,7 @@ import type { PresentedMailToken } from './mail-token-store.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { RegistrationRules, RegistrationStore } from './registration-store.ts'
+import type { VerificationStore } from './verification-store.ts'
 import type { User } from './user.ts'
 
 /** What the register form may say; everything that decides about rights is not among it. */
@@ -26,7 +27,7 @@ export type VerificationInput = { token: string } | { email: string; code: strin
 export type Registrations = ReturnType<typeof createRegistrations>
 
 export type RegistrationsDeps = {
-  store: RegistrationStore
+  store: RegistrationStore & VerificationStore
   hasher: PasswordHasher
   requireStrongPassword: PasswordPolicy
   limitCodeGuesses: GuessLimit

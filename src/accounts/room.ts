@@ -26,7 +26,10 @@ import { createPasswordStore } from './password-store.ts'
 import { createPasswords } from './passwords.ts'
 import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrations } from './registration.ts'
+import { createUserMaker } from './make-user-store.ts'
 import { createUserStore } from './user-store.ts'
+import { createVerificationMailStore } from './verification-mail-store.ts'
+import { createVerificationStore } from './verification-store.ts'
 
 const ROLES_RELOAD_MS = 5_000
 
@@ -55,19 +58,24 @@ export async function openAccounts(deps: AccountsDeps) {
     queueLength: config.argon2QueueLength
   })
   const { requireStrongPassword, close: closePolicy } = openPasswordPolicy(platform, config)
-  const { takeMailSlot, enqueueMail } = mail
   const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })
-  const writing = { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, record, issuer }
-  const registrationStore = createRegistrationStore(writing)
-  const passwordStore = createPasswordStore({ ...writing, endSessions })
+  const { takeMailSlot, enqueueMail } = mail
+  const facts = { postgres, sealer, clock, mailTokens, record, endSessions, issuer }
+  const writing = { ...facts, takeMailSlot, enqueueMail }
+  const makeUser = createUserMaker({ sealer, clock })
+  const verificationMails = createVerificationMailStore(writing)
+  const sendVerification = verificationMails.send
+  const registrationStore = createRegistrationStore({ ...writing, makeUser, sendVerification })
+  const verificationStore = createVerificationStore({ ...writing, makeUser })
+  const passwordStore = createPasswordStore(writing)
   const users = createUserStore({ postgres, sealer })
   platform.metrics.gauge(
     'foreign_password_hashes',
     'Users whose password is still hashed as another system did; beyond ten thousand an estimate',
     users.countForeignHashes
   )
-  const emailChangeStore = createEmailChangeStore({ ...writing, endSessions })
-  const profileStore = createProfileStore({ ...writing, endSessions })
+  const emailChangeStore = createEmailChangeStore(writing)
+  const profileStore = createProfileStore(writing)
   const mailRequestStore = createMailRequestStore({ postgres, outbox: mail.outbox })
   const roles = await openRoles(createRoleStore(postgres))
 
@@ -86,7 +94,7 @@ export async function openAccounts(deps: AccountsDeps) {
   })
   const createUserAtOnce = !config.emailVerificationRequired
   const registrations = createRegistrations({
-    store: registrationStore,
+    store: { ...registrationStore, ...verificationStore },
     hasher,
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('verify-email'),
@@ -124,7 +132,7 @@ export async function openAccounts(deps: AccountsDeps) {
   })
   const mailRequests = createMailRequests({
     store: mailRequestStore,
-    renewVerification: registrationStore.renew,
+    renewVerification: verificationMails.renew,
     renewReset: passwordStore.mailReset,
     isWorthTelling: abuse.lanes.isWorthTelling,
     tellLocked: passwordStore.tellLocked

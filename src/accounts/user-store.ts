@@ -1,6 +1,6 @@
 import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { AccountStoreDeps } from './store-deps.ts'
 import { userPlace, type User } from './user.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
@@ -8,7 +8,7 @@ export type UserStore = ReturnType<typeof createUserStore>
 /** `user` is opened when it is asked for: whoever is refused before takes no longer than for nobody. */
 export type StoredCredentials = { userId: string; readonly user: User; passwordHash: string | null }
 
-export type UserStoreDeps = { postgres: Postgres; sealer: Sealer }
+export type UserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer'>
 
 const COUNTED_FOREIGN = 10_000
 /** Its condition is the one of the partial index, word for word: the others are never looked at. */
