@@ -55,11 +55,12 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       })
       const recipient = { to: next.address, locale: user.locale }
       const link = `${issuer}/verify-email?token=${token}`
+      const resetLink = `${issuer}/forgot-password`
       const data = { link, code, hours: CONFIRM_SECONDS / 3_600 }
       await enqueueMail(
         tx,
         isTaken
-          ? { ...recipient, template: 'already-registered', data: { issuer } }
+          ? { ...recipient, template: 'already-registered', data: { issuer, resetLink } }
           : { ...recipient, template: 'confirm-email-change', data },
         CONFIRM_SECONDS
       )

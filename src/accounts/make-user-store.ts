@@ -8,6 +8,9 @@ import { userPlace } from './user.ts'
 
 export type MakeUser = ReturnType<typeof createUserMaker>
 
+/** A registration as it is kept, or what is left of it: what counts for nothing is null. */
+export type RegisteredPerson = Omit<Registration, 'passwordHash'> & { passwordHash: string | null }
+
 export type UserMakerDeps = Pick<AccountStoreDeps, 'sealer' | 'clock'>
 
 export function createUserMaker({ sealer, clock }: UserMakerDeps) {
@@ -17,7 +20,7 @@ export function createUserMaker({ sealer, clock }: UserMakerDeps) {
    */
   return async function makeUser(
     tx: Transaction,
-    registration: Registration,
+    registration: RegisteredPerson,
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
     const { id, username, emailIndex } = registration
@@ -33,7 +36,7 @@ export function createUserMaker({ sealer, clock }: UserMakerDeps) {
 
   async function insertUser(
     tx: Transaction,
-    registration: Registration,
+    registration: RegisteredPerson,
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
     const { id, emailIndex, passwordHash, name, surname, phoneIndex, locale } = registration

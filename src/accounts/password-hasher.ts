@@ -38,9 +38,14 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     }
   }
 
-  /** @returns a PHC string @throws {UnavailableError} when too many wait */
-  async function hash(password: string): Promise<string> {
-    return inTurn(() => argon2.hash(normalize(password), parameters))
+  /**
+   * @param salt 16 bytes; random ones where none are given
+   * @returns a PHC string
+   * @throws {UnavailableError} when too many wait
+   */
+  async function hash(password: string, salt?: Buffer): Promise<string> {
+    const options = salt === undefined ? parameters : { ...parameters, salt }
+    return inTurn(() => argon2.hash(normalize(password), options))
   }
 
   /**

@@ -4,15 +4,15 @@ import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndedSession } from '../sessions/end-sessions.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
+import type { SendReset } from './reset-mail-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { userPlace } from './user.ts'
 
-export const RESET_SECONDS = 30 * 60
 const NOTICE_SECONDS = 24 * 3_600
 
 export type PasswordStore = ReturnType<typeof createPasswordStore>
 
-export type PasswordStoreDeps = AccountStoreDeps
+export type PasswordStoreDeps = AccountStoreDeps & { sendReset: SendReset }
 
 /** A password that has been replaced, and the sessions that ended with it. */
 export type Replaced = { userId: string; ended: EndedSession[] }
@@ -27,6 +27,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     enqueueMail,
     endSessions,
     record,
+    sendReset,
     issuer
   } = deps
 
@@ -35,17 +36,8 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     await postgres.transaction(async (tx) => {
       const emailIndex = sealer.emailIndex(email.canonical)
       const user = await tx.user.findUnique({ where: { emailIndex } })
-      if (user === null || !(await takeMailSlot(tx, 'reset-password', email.canonical))) return
-      const { token, code } = await mailTokens.replace(tx, {
-        purpose: 'reset_password',
-        canonicalEmail: email.canonical,
-        ttlSeconds: RESET_SECONDS,
-        belongsTo: { userId: user.id }
-      })
-      const link = `${issuer}/reset-password?token=${token}`
-      const data = { link, code, minutes: RESET_SECONDS / 60 }
-      await enqueueMail(tx, { template: 'reset-password', data, ...recipient(user) }, RESET_SECONDS)
-      await record(tx, { type: 'password.reset_requested', origin, userId: user.id })
+      if (user === null) return
+      await sendReset(tx, { userId: user.id, ...recipient(user) }, 'reset-password', origin)
     })
   }
 

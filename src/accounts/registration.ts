@@ -7,6 +7,7 @@ import type { Failures } from './failures.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
+import type { RegistrationSalt } from './registration-salt.ts'
 import type { RegistrationRules, RegistrationStore } from './registration-store.ts'
 import type { VerificationStore } from './verification-store.ts'
 import type { User } from './user.ts'
@@ -24,11 +25,15 @@ export type RegistrationInput = {
 
 export type VerificationInput = { token: string } | { email: string; code: string }
 
+/** An address was proven. `hasPassword` is false where its owner has still to set one, by the mail that follows. */
+export type Proof = { hasPassword: boolean }
+
 export type Registrations = ReturnType<typeof createRegistrations>
 
 export type RegistrationsDeps = {
   store: RegistrationStore & VerificationStore
   hasher: PasswordHasher
+  saltOf: RegistrationSalt
   requireStrongPassword: PasswordPolicy
   limitCodeGuesses: GuessLimit
   /** A mail token may prove the address that somebody moves to. */
@@ -39,7 +44,7 @@ export type RegistrationsDeps = {
 
 /** Registering makes no user: proving the address does. */
 export function createRegistrations(deps: RegistrationsDeps) {
-  const { store, hasher, requireStrongPassword, limitCodeGuesses, rules } = deps
+  const { store, hasher, saltOf, requireStrongPassword, limitCodeGuesses, rules } = deps
   const { confirmEmailChange, tellFailedProof } = deps
 
   /**
@@ -55,7 +60,7 @@ export function createRegistrations(deps: RegistrationsDeps) {
       input.name,
       input.surname
     ])
-    const passwordHash = await hasher.hash(input.password)
+    const passwordHash = await hasher.hash(input.password, saltOf(email.canonical))
     const form = { email, passwordHash, username, name, surname, phoneNumber, locale }
     const outcome = await store.register(form, origin, rules)
     switch (outcome.kind) {
@@ -85,12 +90,12 @@ export function createRegistrations(deps: RegistrationsDeps) {
    * Proves an address, of a registration or of a change, by the link's token, or by the typed code beside the address.
    * @throws {ProblemError} `invalid_token`, one text for every reason; `too_many_attempts` for codes
    */
-  async function verify(input: VerificationInput, origin: RequestOrigin): Promise<void> {
-    const isProven =
+  async function verify(input: VerificationInput, origin: RequestOrigin): Promise<Proof> {
+    const proof =
       'token' in input
         ? await prove(input, origin)
         : await proveByCode(requireEmail(input.email).canonical, input.code, origin)
-    if (isProven === true) return
+    if (proof !== null) return proof
     const by = 'token' in input ? 'link' : 'code'
     await tellFailedProof('account.verification_failed', by, origin)
     throw new ProblemError(
@@ -99,10 +104,14 @@ export function createRegistrations(deps: RegistrationsDeps) {
     )
   }
 
-  /** @returns true, or null when it proves nothing */
-  async function prove(presented: PresentedMailToken, origin: RequestOrigin): Promise<true | null> {
-    if ((await store.verify(presented, origin)) !== null) return true
-    return (await confirmEmailChange(presented, origin)) ? true : null
+  /** @returns null when it proves nothing */
+  async function prove(
+    presented: PresentedMailToken,
+    origin: RequestOrigin
+  ): Promise<Proof | null> {
+    const verified = await store.verify(presented, origin)
+    if (verified !== null) return verified
+    return (await confirmEmailChange(presented, origin)) ? { hasPassword: true } : null
   }
 
   async function proveByCode(canonicalEmail: string, code: string, origin: RequestOrigin) {

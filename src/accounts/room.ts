@@ -24,7 +24,9 @@ import { createPasswordHasher } from './password-hasher.ts'
 import { openPasswordPolicy } from './open-password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
 import { createPasswords } from './passwords.ts'
+import { createResetMails } from './reset-mail-store.ts'
 import { createRegistrationStore } from './registration-store.ts'
+import { createRegistrationSalt } from './registration-salt.ts'
 import { createRegistrations } from './registration.ts'
 import { createUserMaker } from './make-user-store.ts'
 import { createUserStore } from './user-store.ts'
@@ -66,8 +68,9 @@ export async function openAccounts(deps: AccountsDeps) {
   const verificationMails = createVerificationMailStore(writing)
   const sendVerification = verificationMails.send
   const registrationStore = createRegistrationStore({ ...writing, makeUser, sendVerification })
-  const verificationStore = createVerificationStore({ ...writing, makeUser })
-  const passwordStore = createPasswordStore(writing)
+  const sendReset = createResetMails(writing)
+  const verificationStore = createVerificationStore({ ...writing, makeUser, sendReset })
+  const passwordStore = createPasswordStore({ ...writing, sendReset })
   const users = createUserStore({ postgres, sealer })
   platform.metrics.gauge(
     'foreign_password_hashes',
@@ -96,6 +99,7 @@ export async function openAccounts(deps: AccountsDeps) {
   const registrations = createRegistrations({
     store: { ...registrationStore, ...verificationStore },
     hasher,
+    saltOf: createRegistrationSalt(dataKeys),
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('verify-email'),
     confirmEmailChange: emailChangeStore.confirm,

@@ -10,6 +10,9 @@ import {
   RegisterBody,
   ResendBody,
   UserAnswer,
+  VERIFIED,
+  VERIFIED_WITHOUT_PASSWORD,
+  VerifiedAnswer,
   VerifyEmailBody,
   verificationInput
 } from './schemas.ts'
@@ -56,12 +59,14 @@ export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> =
         tags: ['accounts'],
         summary: 'Prove the address, by link or typed code',
         body: VerifyEmailBody,
-        response: { 200: MessageAnswer, ...problems(400, 413, 415, 422, 429) }
+        response: { 200: VerifiedAnswer, ...problems(400, 413, 415, 422, 429) }
       }
     },
     async (request) => {
-      await registrations.verify(verificationInput(request.body), originOf(request))
-      return { message: 'The address is verified. You can log in now.' }
+      const input = verificationInput(request.body)
+      const { hasPassword } = await registrations.verify(input, originOf(request))
+      if (hasPassword) return { message: VERIFIED }
+      return { message: VERIFIED_WITHOUT_PASSWORD, password_reset_required: true as const }
     }
   )
 

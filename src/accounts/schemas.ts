@@ -89,6 +89,21 @@ export const ChangePasswordBody = Type.Object(
 
 export const MessageAnswer = Type.Object({ message: Type.String() })
 
+export const VerifiedAnswer = Type.Object({
+  message: Type.String(),
+  password_reset_required: Type.Optional(
+    Type.Literal(true, {
+      description:
+        'The address had been registered with several passwords: none counts, a mail to set one is on its way'
+    })
+  )
+})
+
+export const VERIFIED = 'The address is verified. You can log in now.'
+export const VERIFIED_WITHOUT_PASSWORD =
+  'The address is verified. It had been registered with several passwords, so none of them counts: ' +
+  'set yours by the mail that is on its way, or by "forgot password".'
+
 /** @throws {ProblemError} `validation_failed` unless it is exactly one of the two ways */
 export function verificationInput({
   token,

@@ -41,11 +41,12 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
     })
     const recipient = { to: email.address, locale }
     const link = `${issuer}/verify-email?token=${token}`
+    const resetLink = `${issuer}/forgot-password`
     const hours = VERIFICATION_SECONDS / 3_600
     await enqueueMail(
       tx,
       isTaken
-        ? { ...recipient, template: 'already-registered', data: { issuer } }
+        ? { ...recipient, template: 'already-registered', data: { issuer, resetLink } }
         : { ...recipient, template: 'verify-email', data: { link, code, hours } },
       VERIFICATION_SECONDS
     )

@@ -1,45 +1,100 @@
 import type { RequestOrigin } from '../audit/events.ts'
+import type { Registration } from '../platform/prisma/client.ts'
+import type { Transaction } from '../platform/postgres.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { MakeUser } from './make-user-store.ts'
+import { registrationPlace } from './registration-place.ts'
+import type { SendReset } from './reset-mail-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
+
+/** `hasPassword` is false where the address was contested: its owner has still to set one. */
+export type Verified = { userId: string; hasPassword: boolean }
 
 export type VerificationStore = ReturnType<typeof createVerificationStore>
 
 export type VerificationStoreDeps = Pick<
   AccountStoreDeps,
-  'postgres' | 'clock' | 'mailTokens' | 'record'
-> & { makeUser: MakeUser }
+  'postgres' | 'sealer' | 'clock' | 'mailTokens' | 'record'
+> & { makeUser: MakeUser; sendReset: SendReset }
 
 export function createVerificationStore(deps: VerificationStoreDeps) {
-  const { postgres, clock, mailTokens, record, makeUser } = deps
+  const { postgres, sealer, clock, mailTokens, record, makeUser, sendReset } = deps
 
   /**
    * Spends a verification token and makes the user, with the registration's id. The address's other
    * registrations are gone with that; of any number of callers one gets the user.
-   * @returns the user's id, or null when the token does not hold (any more)
+   *
+   * The mail proves the mailbox, and no more: it does not tell which of several registrations its reader
+   * typed. A stranger who registers the address first could have the owner confirm the stranger's
+   * password, be it by the stranger's mail being opened in place of the owner's, or by the mailbox's cap
+   * holding the owner's mail back ("account pre-hijacking", Sudhodanan and Paverd, USENIX Security 2022).
+   * So an address that was registered with more than one password is *contested*: the user gets none of
+   * the passwords and nothing of any form, and a mail with which whoever reads it sets their own. That
+   * holds whatever the order of registering, asking for new mails and opening them, since it is judged
+   * here, over every row that a mail can still lead to (expired ones too, until they are purged). Twice
+   * the same password is one person: it has the same hash per address.
+   *
+   * What remains: a stranger's registration *alone*, confirmed by an owner who never registered. The mail
+   * and its page say that somebody chose a password, and to do nothing if that was somebody else.
+   *
+   * @returns null when the token does not hold (any more)
    */
   async function verify(
     presented: PresentedMailToken,
     origin: RequestOrigin
-  ): Promise<string | null> {
+  ): Promise<Verified | null> {
     return postgres.transaction(async (tx) => {
       const emailIndex = await mailTokens.findEmailIndex(tx, 'verify_email', presented)
       if (emailIndex === null) return null
       await lockRegistrations(tx, [Buffer.from(emailIndex).toString('hex')])
       const spent = await mailTokens.consume(tx, 'verify_email', presented)
-      const id = spent?.registrationId ?? spent?.userId
-      if (id === undefined || id === null) return null
-      if (spent?.userId === id) {
-        await tx.user.update({ where: { id }, data: { emailVerifiedAt: clock.now() } })
-      } else {
-        const registration = await tx.registration.findUniqueOrThrow({ where: { id } })
-        if (!(await makeUser(tx, registration, clock.now()))) return null
-      }
-      await record(tx, { type: 'account.verified', origin, userId: id })
-      return id
+      const { registrationId = null, userId = null } = spent ?? {}
+      if (registrationId !== null) return becomeUser(tx, registrationId, origin)
+      if (userId === null) return null
+      await tx.user.update({ where: { id: userId }, data: { emailVerifiedAt: clock.now() } })
+      await record(tx, { type: 'account.verified', origin, userId })
+      return { userId, hasPassword: true }
     })
   }
 
+  async function becomeUser(
+    tx: Transaction,
+    id: string,
+    origin: RequestOrigin
+  ): Promise<Verified | null> {
+    const registration = await tx.registration.findUniqueOrThrow({ where: { id } })
+    const isContested = await hasRivals(tx, registration)
+    const person = isContested ? { ...registration, ...NOTHING_TYPED } : registration
+    if (!(await makeUser(tx, person, clock.now()))) return null
+    const details = { contested: isContested }
+    await record(tx, { type: 'account.verified', origin, userId: id, details })
+    if (isContested) {
+      const to = sealer.open(registration.emailSealed, registrationPlace(id, 'email_sealed'))
+      await sendReset(tx, { userId: id, to, locale: null }, 'choose-password', origin)
+    }
+    return { userId: id, hasPassword: !isContested }
+  }
+
+  /** Whether somebody, perhaps somebody else, registered the address with another password. */
+  async function hasRivals(
+    tx: Transaction,
+    { emailIndex, passwordHash }: Registration
+  ): Promise<boolean> {
+    const rivals = { emailIndex, passwordHash: { not: passwordHash } }
+    return (await tx.registration.count({ where: rivals })) > 0
+  }
+
   return { verify }
+}
+
+/** A form of which nobody knows whose it is counts for nothing. */
+const NOTHING_TYPED = {
+  passwordHash: null,
+  username: null,
+  name: null,
+  surname: null,
+  phoneIndex: null,
+  phoneSealed: null,
+  locale: null
 }

@@ -1,7 +1,8 @@
 /** The mails there are, and what each template is given. `device` is what whoever logged in called it. */
 export type MailContent =
   | { template: 'verify-email'; data: { link: string; code: string; hours: number } }
-  | { template: 'already-registered'; data: { issuer: string } }
+  | { template: 'already-registered'; data: { issuer: string; resetLink: string } }
+  | { template: 'choose-password'; data: { link: string; code: string; minutes: number } }
   | { template: 'reset-password'; data: { link: string; code: string; minutes: number } }
   | { template: 'confirm-email-change'; data: { link: string; code: string; hours: number } }
   | { template: 'email-changed'; data: { link: string; issuer: string; hours: number } }
@@ -30,7 +31,8 @@ const NEW_DEVICE = { issuer: ISSUER, at: '2026-11-20 09:30 UTC', resetLink: RESE
 /** Every mail there is with data as it may come, for the check at start: the types see that none is missing. */
 export const MAIL_SAMPLES: { [C in MailContent as C['template']]: C['data'][] } = {
   'verify-email': [{ link: linkTo('verify-email'), code: CODE, hours: 24 }],
-  'already-registered': [{ issuer: ISSUER }],
+  'already-registered': [{ issuer: ISSUER, resetLink: RESET_LINK }],
+  'choose-password': [{ link: linkTo('reset-password'), code: CODE, minutes: 30 }],
   'reset-password': [{ link: linkTo('reset-password'), code: CODE, minutes: 30 }],
   'confirm-email-change': [{ link: linkTo('verify-email'), code: CODE, hours: 24 }],
   'email-changed': [{ link: linkTo('undo-email-change'), issuer: ISSUER, hours: 72 }],

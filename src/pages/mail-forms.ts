@@ -5,6 +5,8 @@ import {
   ForgotPasswordBody,
   ResetPasswordBody,
   UndoEmailChangeBody,
+  VERIFIED,
+  VERIFIED_WITHOUT_PASSWORD,
   VerifyEmailBody,
   verificationInput
 } from '../accounts/schemas.ts'
@@ -18,13 +20,18 @@ const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })
 
 const TO_LOGIN = [{ href: '/login', text: 'Log in' }]
 
+const TO_FORGOT = [{ href: '/forgot-password', text: 'Set a new password' }]
+
+/** What a page tells when it is done, and where to go from there. */
+type Thanks = { title: string; message: string; links?: { href: string; text: string }[] }
+
 /** A form and what it does. Its name is that of its path and of its template. */
 type Form<Body extends TObject> = {
   name: string
   limit?: LimitGroup
   body: Body
-  act: (body: Static<Body>, request: FastifyRequest) => Promise<void>
-  done: { title: string; message: string; links?: { href: string; text: string }[] }
+  /** Does it, and says what the page then tells. */
+  act: (body: Static<Body>, request: FastifyRequest) => Promise<Thanks>
 }
 
 export type MailFormsOptions = Pick<
@@ -38,13 +45,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   { registrations, passwords, emailChanges, askForReset, pages },
   done
 ) => {
-  function addForm<Body extends TObject>({
-    name,
-    limit,
-    body,
-    act,
-    done: thanks
-  }: Form<Body>): void {
+  function addForm<Body extends TObject>({ name, limit, body, act }: Form<Body>): void {
     const config = { access: 'public' as const, ...(limit !== undefined && { limit }) }
     app.get(
       `/${name}`,
@@ -56,57 +57,63 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
     )
     app.post(`/${name}`, { config, schema: { hide: true, body } }, async (request, reply) => {
       try {
-        await act(request.body as Static<Body>, request)
+        const thanks = await act(request.body as Static<Body>, request)
+        return await pages.renderPage(reply, 'message', thanks)
       } catch (error) {
         if (!(error instanceof ProblemError) || error.status >= 500) throw error
         const data = { ...retryOf(error, request.body), ...refuse(reply, error) }
         return pages.renderPage(reply, name, data, { status: error.status })
       }
-      return pages.renderPage(reply, 'message', thanks)
     })
   }
 
   addForm({
     name: 'verify-email',
     body: VerifyEmailBody,
-    act: (body, request) => registrations.verify(verificationInput(body), originOf(request)),
-    done: {
-      title: 'Thank you',
-      message: 'Your address is verified. You can log in now.',
-      links: TO_LOGIN
+    act: async (body, request) => {
+      const input = verificationInput(body)
+      const { hasPassword } = await registrations.verify(input, originOf(request))
+      if (hasPassword) return { title: 'Thank you', message: VERIFIED, links: TO_LOGIN }
+      const links = TO_FORGOT
+      return { title: 'Now set your password', message: VERIFIED_WITHOUT_PASSWORD, links }
     }
   })
   addForm({
     name: 'forgot-password',
     limit: 'reset',
     body: ForgotPasswordBody,
-    act: (body, request) => askForReset(body, originOf(request)),
-    done: {
-      title: 'Look into your mail',
-      message: 'If this address has an account, a mail is on its way.'
+    act: async (body, request) => {
+      await askForReset(body, originOf(request))
+      return {
+        title: 'Look into your mail',
+        message: 'If this address has an account, a mail is on its way.'
+      }
     }
   })
   addForm({
     name: 'reset-password',
     limit: 'reset',
     body: ResetPasswordBody,
-    act: (body, request) =>
-      passwords.reset(verificationInput(body), body.new_password, originOf(request)),
-    done: {
-      title: 'Done',
-      message: 'The password is set, and every session has ended. You can log in with it now.',
-      links: TO_LOGIN
+    act: async (body, request) => {
+      await passwords.reset(verificationInput(body), body.new_password, originOf(request))
+      return {
+        title: 'Done',
+        message: 'The password is set, and every session has ended. You can log in with it now.',
+        links: TO_LOGIN
+      }
     }
   })
   addForm({
     name: 'undo-email-change',
     limit: 'reset',
     body: UndoEmailChangeBody,
-    act: ({ token }, request) => emailChanges.undo(token, originOf(request)),
-    done: {
-      title: 'Done',
-      message: 'This address is yours again. Set a new password by "forgot password".',
-      links: [{ href: '/forgot-password', text: 'Set a new password' }]
+    act: async ({ token }, request) => {
+      await emailChanges.undo(token, originOf(request))
+      return {
+        title: 'Done',
+        message: 'This address is yours again. Set a new password by "forgot password".',
+        links: TO_FORGOT
+      }
     }
   })
   done()
