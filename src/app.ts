@@ -25,6 +25,8 @@ import { openMailTemplates } from './mail/render.ts'
 import { mailDirectoryOf, openMail } from './mail/room.ts'
 import { healthRoutes } from './ops/health.ts'
 import { metricsRoutes } from './ops/metrics.ts'
+import { createPurgeStore } from './ops/purge-store.ts'
+import { startPurge } from './ops/purge.ts'
 import { devMailPages } from './pages/dev-mail.ts'
 import { createErrorPage } from './pages/error-page.ts'
 import { readLook } from './pages/look.ts'
@@ -89,8 +91,19 @@ export async function buildApp(config: PlatformConfig) {
   const webhooks = openWebhooks(rooms)
   const { browser } = sessions
   const pages = openPages({ look, browser, issuer })
+  const purgedRows = platform.metrics.counter('purged_rows_total', 'Rows deleted after their end', [
+    'table'
+  ])
+  const purge = startPurge({
+    store: createPurgeStore(postgres),
+    intervalMs: config.purgeIntervalSeconds * 1_000,
+    count: (table, rows) => {
+      purgedRows.inc({ table }, rows)
+    },
+    onFault
+  })
   app.addHook('onClose', async () => {
-    const running = [accounts, mail, tokens, signing, webhooks, audit]
+    const running = [accounts, mail, tokens, signing, webhooks, audit, purge]
     await Promise.all(running.map((room) => room.stop()))
     await platform.close()
   })

@@ -301,6 +301,12 @@ export const SETTINGS = {
     5
   ),
   mailLimitPerDay: optional('MAIL_LIMIT_PER_DAY', 'The same, in a day', integer(1, 1_000_000), 20),
+  purgeIntervalSeconds: optional(
+    'PURGE_INTERVAL_SECONDS',
+    'How often rows that have expired are looked for and deleted',
+    integer(1, DAY_SECONDS),
+    600
+  ),
   corsOrigins: optional(
     'CORS_ORIGINS',
     'Exact origins whose pages may call the API',

@@ -90,11 +90,16 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     return { session: begun, ended }
   }
 
-  /** Whether the person has logged in before, but never on something of this name. */
+  /**
+   * Whether the person has logged in before, but never on something of this name. The trail remembers
+   * logins whose sessions were purged: whoever comes back after months is told too.
+   */
   async function isUnseen(tx: Transaction, { userId, device }: NewSession): Promise<boolean> {
     const [seen] = await tx.$queryRaw<[{ any: boolean; same: boolean }]>`
-      SELECT count(*) > 0 AS any, coalesce(bool_or(device IS NOT DISTINCT FROM ${device}), false) AS same
-        FROM session WHERE user_id = ${userId}::uuid`
+      SELECT EXISTS (SELECT FROM audit_event
+                      WHERE user_id = ${userId}::uuid AND type = 'login.succeeded') AS any,
+             EXISTS (SELECT FROM session
+                      WHERE user_id = ${userId}::uuid AND device IS NOT DISTINCT FROM ${device}) AS same`
     return seen.any && !seen.same
   }
 

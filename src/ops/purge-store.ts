@@ -1,0 +1,46 @@
+import { tryLockForTransaction } from '../platform/locks.ts'
+import type { Postgres } from '../platform/postgres.ts'
+import type { PurgeRule } from './purge-rules.ts'
+
+export type PurgeStore = ReturnType<typeof createPurgeStore>
+
+/** What one batch did; `last` is the end of the youngest row it deleted. */
+export type PurgedBatch = { kind: 'purged'; rows: number; last: Date | null } | { kind: 'not_mine' }
+
+export function createPurgeStore(postgres: Postgres) {
+  /**
+   * Deletes up to `limit` rows, the oldest first, unless another server is deleting right now. Rows that
+   * somebody works with are passed over, so nobody waits for it and it waits for nobody.
+   * @param after where the last batch ended: the index is not walked through what that one deleted
+   */
+  async function purgeBatch(rule: PurgeRule, limit: number, after: Date): Promise<PurgedBatch> {
+    const { keepSeconds } = rule
+    return postgres.transaction(async (tx) => {
+      if (!(await tryLockForTransaction(tx, 'purge'))) return { kind: 'not_mine' }
+      const rows = await tx.$queryRawUnsafe<{ endsAt: Date }[]>(
+        statementOf(rule),
+        after,
+        keepSeconds,
+        limit
+      )
+      const last = rows.reduce<Date | null>(
+        (latest, { endsAt }) => (latest === null || endsAt > latest ? endsAt : latest),
+        null
+      )
+      return { kind: 'purged', rows: rows.length, last }
+    })
+  }
+
+  return { purgeBatch }
+}
+
+/** Names of tables and columns cannot be parameters; they come from the list in this folder alone. */
+export function statementOf({ table, endsAt, only = 'TRUE' }: PurgeRule): string {
+  return `
+    DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+      SELECT ctid FROM ${table}
+       WHERE ${endsAt} >= $1::timestamptz AND ${endsAt} <= latchkey_now() - make_interval(secs => $2::int)
+         AND ${only}
+       ORDER BY ${endsAt} LIMIT $3::int FOR UPDATE SKIP LOCKED))
+    RETURNING ${endsAt} AS "endsAt"`
+}

@@ -1,0 +1,27 @@
+/** What an INSERT of each purged table fills in beside the column that its end is judged by. */
+const COLUMNS: Record<string, string> = {
+  registration: `id, email_index, email_sealed, password_hash, created_at, expires_at)
+    SELECT gen_random_uuid(), uuid_send(gen_random_uuid()), '', '', $1, $1`,
+  username: `username, holder_id, expires_at) SELECT gen_random_uuid(), gen_random_uuid(), $1`,
+  one_time_token: `id, purpose, token_hash, email_index, created_at, expires_at)
+    SELECT gen_random_uuid(), 'reset_password', uuid_send(gen_random_uuid()), '', $1, $1`,
+  attempt_counter: `key, count, window_ends_at) SELECT uuid_send(gen_random_uuid()), 5, $1`,
+  guess_lane: `key, failures, updated_at) SELECT uuid_send(gen_random_uuid()), 5, $1`,
+  known_device: `id, user_id, nonce_hash, created_at, expires_at)
+    SELECT gen_random_uuid(), (SELECT id FROM users LIMIT 1), uuid_send(gen_random_uuid()), $1, $1`,
+  reserved_email: `email_index, email_sealed, user_id, expires_at)
+    SELECT uuid_send(gen_random_uuid()), '', (SELECT id FROM users LIMIT 1), $1`,
+  session: `id, user_id, client_id, secret_hash, rotated_at, last_used_at, created_at, expires_at,
+            idle_expires_at, scope, auth_time)
+    SELECT gen_random_uuid(), (SELECT id FROM users LIMIT 1), 'latchkey', '', $1, $1, $1, $1, $1, '', $1`,
+  revocation: `id, kind, subject, revoked_at) SELECT gen_random_uuid(), 'jti', 'x', $1`,
+  outbox_message: `id, kind, created_at, next_attempt_at, expires_at, sent_at)
+    SELECT gen_random_uuid(), 'mail', $1, $1, $1, $1`
+}
+
+/** The statement that puts `rows` rows into a table, which end at `$1`. */
+export function insertEnding(table: string, rows: number): string {
+  const columns = COLUMNS[table]
+  if (columns === undefined) throw new Error(`How is a row of ${table} made?`)
+  return `INSERT INTO ${table} (${columns.replaceAll('$1', '$1::timestamptz')} FROM generate_series(1, ${rows})`
+}
