@@ -2,13 +2,17 @@
 import { readFile } from 'node:fs/promises'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
+import { StartError } from '../src/platform/start-error.ts'
+import { tellFailure } from './support/run-script.ts'
 
+let databaseSetting = 'DATABASE_URL'
 try {
-  const databaseUrl = (await setting('DATABASE_DIRECT_URL')) ?? (await setting('DATABASE_URL'))
+  const direct = await setting('DATABASE_DIRECT_URL')
+  if (direct !== undefined) databaseSetting = 'DATABASE_DIRECT_URL'
+  const databaseUrl = direct ?? (await setting('DATABASE_URL'))
   await (databaseUrl === undefined ? migrateEmbedded() : migrate(databaseUrl))
 } catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = 1
+  tellFailure(error, databaseSetting)
 }
 
 async function migrateEmbedded(): Promise<void> {
@@ -33,5 +37,9 @@ async function setting(name: string): Promise<string | undefined> {
   if (value !== undefined && value !== '') return value
   const file = process.env[`${name}_FILE`]
   if (file === undefined || file === '') return undefined
-  return (await readFile(file, 'utf8')).trim()
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new StartError(`${name}_FILE names a file that cannot be read (${code}).`)
+  })
+  return text.trim()
 }

@@ -1,20 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
-import { ConfigError, readConfig, type Config } from './config.ts'
+import { readConfig, type Config } from './config.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
-import { KeyEncryptionKeyError } from './platform/keys/data-keys.ts'
+import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
-import { PostgresUnusableError, refusalOf } from './platform/migrate/connection.ts'
+import { StartError } from './platform/start-error.ts'
+import { explainStartFailure } from './start-failure.ts'
 
 /** How long keep-alive connections get to hear `Connection: close` before the server stops to listen. */
 const DRAIN_NOTICE_MS = 1_000
 /** After this, whatever still hangs is cut: an orchestrator would kill us soon. */
 const DRAIN_LIMIT_MS = 20_000
-
-/** A reason not to start that the operator can mend. */
-class StartError extends Error {
-  override readonly name = 'StartError'
-}
 
 async function start(): Promise<void> {
   const config = readConfig(process.env)
@@ -25,13 +21,18 @@ async function start(): Promise<void> {
         resolve()
       })
   })
+  if (config.smtpUrl === undefined) await prepareFolder(config.dataDir, 'DATA_DIR')
   const database = await openDatabase(config)
   try {
     const app = await buildApp({ ...config, databaseUrl: database.url })
+    // Fastify would log one line more for every address; `announce` says it once.
+    const { level } = app.log
+    app.log.level = 'warn'
     await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
       await app.close() // an embedded Postgres is stopped once nobody is connected
-      throw notListening(error)
+      throw error
     })
+    app.log.level = level
     announce(config)
     await asked
     app.startDraining()
@@ -58,9 +59,7 @@ async function openDatabase(
     })
     return embedded
   }
-  await prepareDatabase(url, config.production).catch((error: unknown) => {
-    throw error instanceof PostgresUnusableError ? databaseUnusable(error) : error
-  })
+  await prepareDatabase(url, config.production)
   return { url, release: () => Promise.resolve() }
 }
 
@@ -75,24 +74,6 @@ async function prepareDatabase(databaseUrl: string, isProduction: boolean): Prom
   }
 }
 
-/** The driver's own words would tell the address, the user and the database of a secret setting. */
-function databaseUnusable(cause: PostgresUnusableError): StartError {
-  return new StartError(`The Postgres of DATABASE_URL ${refusalOf(cause.code)}.`, { cause })
-}
-
-const LISTEN_REFUSALS: Record<string, string> = {
-  EADDRINUSE: 'PORT is in use by another process',
-  EACCES: 'PORT needs more rights than this process has',
-  EADDRNOTAVAIL: 'HOST is no address of this machine',
-  ENOTFOUND: 'HOST is no address of this machine'
-}
-
-function notListening(cause: unknown): unknown {
-  const { code = '' } = cause as { code?: string }
-  const what = LISTEN_REFUSALS[code]
-  return what === undefined ? cause : new StartError(`${what} (${code}).`, { cause })
-}
-
 /** The one line that says where everything is. */
 function announce({ issuer, smtpUrl, redisUrl, databaseUrl, dataDir }: Config): void {
   const mail = smtpUrl === undefined ? ', mail at /dev/mail' : ''
@@ -105,14 +86,7 @@ function announce({ issuer, smtpUrl, redisUrl, databaseUrl, dataDir }: Config): 
 }
 
 start().catch((error: unknown) => {
-  const expected = [ConfigError, StartError, KeyEncryptionKeyError]
-  const isExpected = expected.some((kind) => error instanceof kind)
-  const text =
-    error instanceof Error
-      ? isExpected
-        ? error.message
-        : (error.stack ?? error.message)
-      : String(error)
-  process.stderr.write(`Latchkey cannot start. ${text}\n`)
+  const unforeseen = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`Latchkey cannot start. ${explainStartFailure(error) ?? unforeseen}\n`)
   process.exit(1)
 })

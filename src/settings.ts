@@ -15,6 +15,7 @@ import {
   origin,
   originList,
   proxyList,
+  redisUrl,
   secret,
   text,
   url,
@@ -81,12 +82,7 @@ export const SETTINGS = {
     integer(2, 200),
     10
   ),
-  redisUrl: unset(
-    'REDIS_URL',
-    'Redis',
-    url('redis:', 'rediss:'),
-    'in-process store; required in production'
-  ),
+  redisUrl: unset('REDIS_URL', 'Redis', redisUrl, 'in-process store; required in production'),
   smtpUrl: unset(
     'SMTP_URL',
     'Mail server',

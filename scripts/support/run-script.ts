@@ -1,6 +1,5 @@
-import { ConfigError, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
 import { ProblemError } from '../../src/errors.ts'
-import { KeyEncryptionKeyError } from '../../src/platform/keys/data-keys.ts'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
 import { applyMigrations, pendingMigrations } from '../../src/platform/migrate.ts'
 import {
@@ -9,13 +8,14 @@ import {
   type PlatformConfig
 } from '../../src/platform/open-platform.ts'
 import { UnusableKeyError } from '../../src/signing/jwk.ts'
+import { explainStartFailure } from '../../src/start-failure.ts'
 
 /** A sentence for whoever typed the command; the script ends with it and with 1. */
 export class ScriptError extends Error {
   override readonly name = 'ScriptError'
 }
 
-const EXPECTED = [ScriptError, ProblemError, ConfigError, KeyEncryptionKeyError, UnusableKeyError]
+const EXPECTED = [ScriptError, ProblemError, UnusableKeyError]
 
 /**
  * Runs `work` on the platform that the server of this configuration stands on: the database of the
@@ -27,10 +27,16 @@ export async function runScript(
   try {
     await withPlatform(work)
   } catch (error) {
-    const isExpected = EXPECTED.some((kind) => error instanceof kind)
-    console.error(isExpected ? (error as Error).message : error)
-    process.exitCode = 1
+    tellFailure(error)
   }
+}
+
+/** Says on stderr why the script ends, and makes it end with 1. */
+export function tellFailure(error: unknown, databaseSetting?: string): void {
+  const isExpected = EXPECTED.some((kind) => error instanceof kind)
+  const sentence = explainStartFailure(error, databaseSetting)
+  console.error(sentence ?? (isExpected ? (error as Error).message : error))
+  process.exitCode = 1
 }
 
 async function withPlatform(

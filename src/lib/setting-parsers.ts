@@ -66,12 +66,32 @@ export function listOf<const T extends string>(...choices: T[]): (text: string) 
 export function url(...protocols: string[]): (text: string) => Parsed<string> {
   return (value) => {
     const parsed = URL.parse(value)
-    if (parsed !== null && protocols.includes(parsed.protocol)) return ok(value)
+    const isKnown = parsed !== null && protocols.includes(parsed.protocol)
+    if (isKnown && isDecodable(parsed)) return ok(value)
     return {
       ok: false,
       expected: `a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`
     }
   }
+}
+
+/** What drivers decode when they connect: a bare % in a password would end the start there, with a stack. */
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    decodeURIComponent(username + password + pathname)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A host, and behind it nothing but the number of a database. */
+export function redisUrl(value: string): Parsed<string> {
+  const parsed = url('redis:', 'rediss:')(value)
+  const { hostname, search, hash, pathname } = URL.parse(value) ?? new URL('none:')
+  const isWhole = hostname !== '' && search + hash === '' && /^\/?\d*$/.test(pathname)
+  if (parsed.ok && isWhole) return parsed
+  return { ok: false, expected: 'a URL such as rediss://user:password@host:6379/0' }
 }
 
 /** An origin as tokens name it: no path, query, fragment or trailing slash, and nothing stands for "any". */

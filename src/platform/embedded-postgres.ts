@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCluster, type Cluster } from './embedded-postgres/cluster.ts'
 import { findPostmaster, stopPostmaster } from './embedded-postgres/postmaster.ts'
+import { StartError } from './start-error.ts'
 import { isLastOne, joinCluster, type Presence } from './embedded-postgres/presence.ts'
 
 export type EmbeddedPostgresOptions = {
@@ -87,7 +88,7 @@ async function startOrAdopt(
     }
   }
   const end = await lastLines(join(cluster.dir, 'server.log'))
-  throw new Error(`The embedded Postgres in ${cluster.dir} cannot be used.${end}`, {
+  throw new StartError(`The embedded Postgres in ${cluster.dir} cannot be used.${end}`, {
     cause: lastError
   })
 }

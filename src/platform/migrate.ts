@@ -11,6 +11,7 @@ import {
   withCompletion,
   type Migration
 } from './migrate/history.ts'
+import { StartError } from './start-error.ts'
 
 export type MigrateOptions = {
   databaseUrl: string
@@ -86,7 +87,9 @@ async function apply(pool: pg.Pool, folder: string, migrations: Migration[]) {
   const engine = await openEngine(pool, await readSchema(folder), async (script) => {
     await pool.query(withCompletion(script)).catch((error: unknown) => {
       const name = migrations.find((migration) => migration.sql === script)?.name
-      failure = new Error(`Migration ${name} failed and was rolled back: ${explain(error, script)}`)
+      failure = new StartError(
+        `Migration ${name} failed and was rolled back: ${explain(error, script)}`
+      )
       throw error
     })
   })

@@ -1,3 +1,5 @@
+import { StartError } from '../start-error.ts'
+
 export type Binaries = {
   initdb: string
   pg_ctl: string
@@ -11,7 +13,7 @@ export async function findBinaries(): Promise<Binaries> {
   } catch (cause) {
     const advice =
       'Install the optional dependencies, or set DATABASE_URL to a Postgres of your own.'
-    throw new Error(`The package ${name} with the embedded Postgres is not here. ${advice}`, {
+    throw new StartError(`The package ${name} with the embedded Postgres is not here. ${advice}`, {
       cause
     })
   }

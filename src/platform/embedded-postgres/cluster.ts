@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { prepareFolder } from '../folder.ts'
+import { StartError } from '../start-error.ts'
 import { findBinaries, type Binaries } from './binaries.ts'
 import { runAsPostgres } from './privileges.ts'
 
@@ -15,7 +17,7 @@ export type Cluster = {
 /** Opens the cluster under `dataDir`, and makes it where there is none. */
 export async function openCluster(dataDir: string, log: (line: string) => void): Promise<Cluster> {
   const binaries = await findBinaries()
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await prepareFolder(dataDir, 'DATA_DIR')
   const home = await realpath(dataDir)
   const dir = join(home, 'postgres')
   if ((await stat(join(dir, 'PG_VERSION')).catch(() => null)) === null) {
@@ -68,7 +70,12 @@ async function readPassword(home: string, dir: string): Promise<string> {
   const file = join(home, 'postgres.password')
   await rename(join(dir, FRESH_PASSWORD), file).catch(() => null) // moved out before, mostly
   return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Error(`The password of the embedded Postgres is missing: ${file}`, { cause })
+    throw new StartError(
+      'The file postgres.password of the embedded Postgres is not in DATA_DIR.',
+      {
+        cause
+      }
+    )
   })
 }
 

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, link, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { folderUnusable, prepareFolder } from '../folder.ts'
+import { StartError } from '../start-error.ts'
 import { sha256 } from '../../lib/secrets.ts'
 import type { NamedKey } from '../../lib/aes-gcm.ts'
 
@@ -10,17 +12,21 @@ export function nameKey(key: Buffer): NamedKey {
   return { id: fingerprint.toString('hex', 0, 4), key }
 }
 
-/** The key kept in `keysDir`, or null when none was ever made there. */
+/**
+ * The key kept in `keysDir`, or null when none was ever made there.
+ * @throws {StartError} when it is there and cannot be read
+ */
 export async function readKeyFile(keysDir: string): Promise<Buffer | null> {
-  try {
-    const key = Buffer.from((await readFile(join(keysDir, 'kek'), 'utf8')).trim(), 'base64')
-    if (key.length !== 32)
-      throw new Error(`${join(keysDir, 'kek')} does not hold 32 bytes in base64.`)
-    return key
-  } catch (error) {
+  const text = await readFile(join(keysDir, 'kek'), 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
+    throw folderUnusable('The file kek in KEYS_DIR', error)
+  })
+  if (text === null) return null
+  const key = Buffer.from(text.trim(), 'base64')
+  if (key.length !== 32) {
+    throw new StartError('The file kek in KEYS_DIR does not hold 32 bytes in base64.')
   }
+  return key
 }
 
 /**
@@ -28,7 +34,7 @@ export async function readKeyFile(keysDir: string): Promise<Buffer | null> {
  * and all get its key: the file appears whole (link) or not at all.
  */
 export async function makeKeyFile(keysDir: string): Promise<Buffer> {
-  await mkdir(keysDir, { recursive: true, mode: 0o700 })
+  await prepareFolder(keysDir, 'KEYS_DIR')
   const draft = join(keysDir, `kek.${randomBytes(6).toString('hex')}`)
   await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
   try {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { StartError } from '../start-error.ts'
 
 /** Postgres cannot be reached or refuses us. `code` is its SQLSTATE or the system's error. */
 export class PostgresUnusableError extends Error {
@@ -15,7 +16,8 @@ export class PostgresUnusableError extends Error {
 const REFUSALS: Record<string, string> = {
   '28P01': 'refuses its user or password',
   '28000': 'refuses its user',
-  '3D000': 'has no database of its name'
+  '3D000': 'has no database of its name',
+  '42501': 'does not give its user the rights that are needed'
 }
 
 /** What is wrong with a Postgres, by that code: the driver's own words would tell a part of a secret URL. */
@@ -61,7 +63,9 @@ async function liftTimeLimits(pool: pg.Pool): Promise<void> {
 function addressOf(databaseUrl: string): string {
   const url = URL.parse(databaseUrl)
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new Error('The database URL must look like postgresql://user:password@host:port/name.')
+    throw new StartError(
+      'The database URL must look like postgresql://user:password@host:port/name.'
+    )
   }
   return `${url.host}${url.pathname}`
 }
