@@ -131,7 +131,8 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
   return { replace, consume, openDestination, findEmailIndex, killPending }
 }
 
-const destinationPlace = (id: string) => ({
+/** Where the address that a token leads to stands sealed. */
+export const destinationPlace = (id: string) => ({
   table: 'one_time_token',
   column: 'email_sealed',
   row: id

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { principalOf } from '../http/access.ts'
@@ -22,11 +23,9 @@ const PasswordBody = Type.Object({ password: PasswordField }, { additionalProper
 
 const own = { tags: ['profile'], security: [{ bearer: [] }] }
 
-export const profileRoutes: FastifyPluginCallbackTypebox<Pick<Accounts, 'profiles'>> = (
-  app,
-  { profiles },
-  done
-) => {
+export const profileRoutes: FastifyPluginCallbackTypebox<
+  Pick<Accounts, 'profiles' | 'exportData'>
+> = (app, { profiles, exportData }, done) => {
   app.get(
     '/users/profile',
     {
@@ -65,7 +64,10 @@ export const profileRoutes: FastifyPluginCallbackTypebox<Pick<Accounts, 'profile
         response: { 200: Type.Object({}, { additionalProperties: true }), ...problems(401) }
       }
     },
-    (request) => profiles.exportData(principalOf(request).user)
+    (request, reply) =>
+      reply
+        .type('application/json; charset=utf-8')
+        .send(Readable.from(exportData(principalOf(request).user)))
   )
 
   app.delete(

@@ -1,28 +1,23 @@
-import type { AuditTrail } from '../audit/trail.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProveOwnPassword } from './credentials.ts'
 import type { ProfileChange, ProfileStore } from './profile-store.ts'
-import { toWireUser, type User } from './user.ts'
+import type { User } from './user.ts'
 import type { UserStore } from './user-store.ts'
-
-/** How many events an export holds; older ones are asked for page by page. */
-const EXPORTED_EVENTS = 10_000
 
 export type Profiles = ReturnType<typeof createProfiles>
 
 export type ProfilesDeps = {
   store: ProfileStore
   users: UserStore
-  findEvents: AuditTrail['find']
   proveOwnPassword: ProveOwnPassword
   revocationFeed: RevocationFeed
 }
 
-/** What a person does with their own data: look, change, take it along, have it erased. */
+/** What a person does with their own data: look, change, have it erased. */
 export function createProfiles(deps: ProfilesDeps) {
-  const { store, users, findEvents, proveOwnPassword, revocationFeed } = deps
+  const { store, users, proveOwnPassword, revocationFeed } = deps
 
   /** @throws {ProblemError} `username_taken` */
   async function change(user: User, wanted: ProfileChange, origin: RequestOrigin): Promise<User> {
@@ -31,17 +26,6 @@ export function createProfiles(deps: ProfilesDeps) {
       throw new ProblemError('username_taken', 'This username is taken. Choose another one.')
     }
     return (await users.findById(user.id)) ?? user
-  }
-
-  /** Everything that is held about a person, in the spelling of the wire. */
-  async function exportData(user: User) {
-    const traces = await store.findTraces(user.id)
-    const events = await findEvents({ userId: user.id, limit: EXPORTED_EVENTS })
-    // What an administrator did is told; from where is theirs.
-    const own = events.map((event) =>
-      event.actorId === null ? event : { ...event, address: null }
-    )
-    return { user: toWireUser(user), ...traces, events: own }
   }
 
   /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */
@@ -62,5 +46,5 @@ export function createProfiles(deps: ProfilesDeps) {
     revocationFeed.announce([{ kind: 'user', subject: user.id, revokedAt: outcome.revokedAt }])
   }
 
-  return { change, exportData, erase, eraseProven }
+  return { change, erase, eraseProven }
 }

@@ -9,6 +9,7 @@ import type { EndSessions } from '../sessions/end-sessions.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { createEmailChangeStore } from './email-change-store.ts'
 import { createEmailChanges } from './email-change.ts'
+import { createExport } from './export.ts'
 import { createProfileStore } from './profile-store.ts'
 import { createProfiles } from './profile.ts'
 import { createRoleStore } from './role-store.ts'
@@ -130,10 +131,10 @@ export async function openAccounts(deps: AccountsDeps) {
   const profiles = createProfiles({
     store: profileStore,
     users,
-    findEvents,
     proveOwnPassword,
     revocationFeed
   })
+  const exportData = createExport({ store: profileStore, findEvents })
   const mailRequests = createMailRequests({
     store: mailRequestStore,
     renewVerification: verificationMails.renew,
@@ -148,6 +149,7 @@ export async function openAccounts(deps: AccountsDeps) {
     registrations,
     passwords,
     profiles,
+    exportData,
     emailChanges,
     roles,
     mailRequests,
