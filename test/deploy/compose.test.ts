@@ -154,7 +154,7 @@ void t.test('services, as a whole: pinned, restarted, their volumes and configs 
     for (const volume of volumes) t.ok((volume.split(':')[0] ?? '') in compose.volumes, volume)
   }
   for (const [name, { read_only: isReadOnly }] of own) t.equal(isReadOnly, true, name)
-  t.hasOwnPropsOnly(compose.configs, ['redis', 'pgadmin'])
+  t.hasOwnPropsOnly(compose.configs, ['redis', 'postgres', 'pgadmin'])
   t.ok(JSON.parse(compose.configs['pgadmin']!.content))
   t.end()
 })
