@@ -84,7 +84,7 @@ void t.test('a mail not sent yet, long after its end: waits until it is given up
   const app = await startApp(t, EVERY_SECOND)
   const long = new Date(0)
   await app.sql(insertEnding('outbox_message', 2), [long])
-  await app.sql(`UPDATE outbox_message SET sent_at = NULL, kind = 'of nobody'`)
+  await app.sql(`UPDATE outbox_message SET sent_at = NULL, payload_sealed = '\\x00'`)
   await eventually(
     'parked, then purged',
     async () => (await app.sql('SELECT FROM outbox_message')).length === 0
