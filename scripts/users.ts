@@ -8,6 +8,8 @@ import { openRoles } from '../src/accounts/roles.ts'
 import { createUserStore } from '../src/accounts/user-store.ts'
 import { createUserAdminStore, type UserChange } from '../src/admin/user-admin-store.ts'
 import { createAudit } from '../src/audit/record.ts'
+import { createLogoutNotices } from '../src/oauth/backchannel/logout-notice-store.ts'
+import { createOutbox } from '../src/mail/outbox.ts'
 import { parseEmailAddress, type EmailAddress } from '../src/lib/email-address.ts'
 import type { Platform, PlatformConfig } from '../src/platform/open-platform.ts'
 import { createSessionEnder } from '../src/sessions/end-sessions.ts'
@@ -122,7 +124,11 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
   const user = await createUserStore({ postgres, sealer }).findUserByEmail(email.canonical)
   if (user === null) throw new ScriptError('There is no account with this address.')
   const record = createAudit({ sealer, clock })
-  const endSessions = createSessionEnder({ clock, record })
+  const endSessions = createSessionEnder({
+    clock,
+    record,
+    tellClients: createLogoutNotices(createOutbox({ sealer, clock }).enqueue)
+  })
   const store = createUserAdminStore({ postgres, clock, endSessions, record })
   const origin = { requestId: 'npm run users', address: 'operator' }
   const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)

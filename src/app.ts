@@ -28,6 +28,11 @@ import { metricsRoutes } from './ops/metrics.ts'
 import { createPurgeStore } from './ops/purge-store.ts'
 import { startPurge } from './ops/purge.ts'
 import { devMailPages } from './pages/dev-mail.ts'
+import { clientAdminRoutes } from './oauth/client-admin-routes.ts'
+import { createLogoutNotices } from './oauth/backchannel/logout-notice-store.ts'
+import { metadataRoutes } from './oauth/metadata-routes.ts'
+import { oauthRoutes } from './oauth/oauth-routes.ts'
+import { openOAuth } from './oauth/room.ts'
 import { createErrorPage } from './pages/error-page.ts'
 import { readLook } from './pages/look.ts'
 import { openPages } from './pages/room.ts'
@@ -80,15 +85,17 @@ export async function buildApp(config: PlatformConfig) {
   const audit = openAudit(platform, logSeal, onFault)
   const { record } = audit
   const signing = await openSigning(platform, onFault)
-  const tokens = await openTokens(platform, signing.keyRing, config, onFault)
+  const tokens = await openTokens(platform, signing, config, onFault)
   const mail = openMail({ platform, config, render, onFault })
   const abuse = openAbuse(platform, config, onFault)
-  const endSessions = createSessionEnder({ clock, record })
+  const tellClients = createLogoutNotices(mail.outbox.enqueue)
+  const endSessions = createSessionEnder({ clock, record, tellClients })
   const { revocationFeed } = tokens
   const rooms = { platform, config, record, mail, abuse, endSessions, revocationFeed, onFault }
   const accounts = await openAccounts(rooms)
   const sessions = openSessions({ ...rooms, tokens, accounts })
   const webhooks = openWebhooks(rooms)
+  const oauth = openOAuth({ ...rooms, signing, tokens, accounts, sessions })
   const { browser } = sessions
   const pages = openPages({ look, browser, issuer })
   const purgedRows = platform.metrics.counter('purged_rows_total', 'Rows deleted after their end', [
@@ -103,7 +110,7 @@ export async function buildApp(config: PlatformConfig) {
     onFault
   })
   app.addHook('onClose', async () => {
-    const running = [accounts, mail, tokens, signing, webhooks, audit, purge]
+    const running = [oauth, accounts, mail, tokens, signing, webhooks, audit, purge]
     await Promise.all(running.map((room) => room.stop()))
     await platform.close()
   })
@@ -132,6 +139,9 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(adminRoutes, admin)
   await app.register(outboxRoutes, admin)
   await app.register(webhookRoutes, webhooks)
+  await app.register(clientAdminRoutes, oauth)
+  await app.register(oauthRoutes, oauth)
+  await app.register(metadataRoutes, { issuer })
   await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {
@@ -150,6 +160,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(pagesScope, {
     ...accounts,
     ...sessions,
+    ...oauth,
     pages,
     showsMail,
     sessionSeconds: config.refreshAbsoluteSeconds,

@@ -15,6 +15,7 @@ export const PROBLEM_STATUS = {
   not_found: 404,
   email_taken: 409,
   username_taken: 409,
+  client_id_taken: 409,
   erasure_not_yet: 409,
   email_change_not_yet: 409,
   not_yourself: 409,
@@ -85,4 +86,67 @@ export function validationFailed(field: string, detail: string): ProblemError {
   return new ProblemError('validation_failed', 'The request has wrong fields.', {
     errors: [{ field, detail }]
   })
+}
+
+/** Every `error` of the OAuth and OpenID endpoints, and its status where it is not sent by a redirect. */
+export const OAUTH_STATUS = {
+  // RFC 6749 §4.1.2.1, §5.2
+  invalid_request: 400,
+  invalid_client: 401,
+  invalid_grant: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
+  access_denied: 400,
+  unsupported_response_type: 400,
+  server_error: 500,
+  temporarily_unavailable: 503,
+  // OpenID Connect Core §3.1.2.6
+  interaction_required: 400,
+  login_required: 400,
+  account_selection_required: 400,
+  consent_required: 400,
+  invalid_request_uri: 400,
+  invalid_request_object: 400,
+  request_not_supported: 400,
+  request_uri_not_supported: 400,
+  registration_not_supported: 400,
+  // RFC 6750 §3.1
+  invalid_token: 401,
+  insufficient_scope: 403,
+  // RFC 7591 §3.2.2
+  invalid_redirect_uri: 400,
+  invalid_client_metadata: 400,
+  // RFC 8628 §3.5
+  authorization_pending: 400,
+  slow_down: 400,
+  expired_token: 400,
+  // RFC 8707 §2
+  invalid_target: 400,
+  // RFC 9449 §5, §7.1
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
+  // Not the specifications', but what a limit per address needs (RFC 6585 §4)
+  too_many_requests: 429
+} as const
+
+export type OAuthErrorCode = keyof typeof OAUTH_STATUS
+
+/** An expected refusal of an OAuth endpoint (RFC 6749 §5.2). `description` is public; `reason` stays in the log. */
+export class OAuthError extends Error {
+  override readonly name = 'OAuthError'
+  readonly code: OAuthErrorCode
+  readonly status: number
+  readonly description: string
+
+  constructor(
+    code: OAuthErrorCode,
+    description: string,
+    context: { reason?: string; cause?: unknown } = {}
+  ) {
+    super(`${code}: ${context.reason ?? description}`, { cause: context.cause })
+    this.code = code
+    this.status = OAUTH_STATUS[code]
+    this.description = description
+  }
 }

@@ -1,5 +1,5 @@
 import { readConfig } from '../../src/config.ts'
-import { ProblemError } from '../../src/errors.ts'
+import { OAuthError, ProblemError } from '../../src/errors.ts'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
 import { applyMigrations, pendingMigrations } from '../../src/platform/migrate.ts'
 import {
@@ -15,7 +15,7 @@ export class ScriptError extends Error {
   override readonly name = 'ScriptError'
 }
 
-const EXPECTED = [ScriptError, ProblemError, UnusableKeyError]
+const EXPECTED = [ScriptError, ProblemError, OAuthError, UnusableKeyError]
 
 /**
  * Runs `work` on the platform that the server of this configuration stands on: the database of the

@@ -93,9 +93,14 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       })
       if (undoable > 0) return { kind: 'not_yet' }
       const by = { origin, ...(actorId !== undefined && { actorId }) }
-      await endSessions(tx, { userId: user.id }, 'account_erased', by)
-      await tx.revocation.create({
-        data: { id: crypto.randomUUID(), kind: 'user', subject: user.id, revokedAt }
+      const ended = await endSessions(tx, { userId: user.id }, 'account_erased', by)
+      // The rows go with the person, and a pairwise token does not name them: each session is told by itself.
+      const gone = [
+        { kind: 'user' as const, subject: user.id },
+        ...ended.map(({ kind, subject }) => ({ kind, subject }))
+      ]
+      await tx.revocation.createMany({
+        data: gone.map((entry) => ({ ...entry, id: crypto.randomUUID(), revokedAt }))
       })
       await tx.username.deleteMany({ where: { holderId: user.id } })
       await tx.user.delete({ where: { id: user.id } })
@@ -116,6 +121,10 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       devices: await db.knownDevice.findMany({
         where: { userId },
         select: { createdAt: true, expiresAt: true }
+      }),
+      consents: await db.consent.findMany({
+        where: { userId },
+        select: { clientId: true, scopes: true, createdAt: true, updatedAt: true }
       }),
       formerAddresses: (await db.reservedEmail.findMany({ where: { userId } })).map((row) => ({
         email: sealer.open(row.emailSealed, reservedPlace(row.emailIndex)),

@@ -41,6 +41,17 @@ export const AUDIT_EVENTS = {
   'webhook.replayed': 'by an administrator: events of the past were sent again',
   'webhook.tested': 'by an administrator: an event to see whether it arrives',
   'webhook.disabled': 'the endpoint said that it is gone (410)',
+  'grant.begun': 'a client was given tokens for a person',
+  'grant.code_reused': 'an authorization code was shown twice: what it began has ended',
+  'token.revoked': 'a client gave an access token back',
+  'consent.given': 'a person let a client in',
+  'consent.revoked': 'a person took that back; its sessions ended',
+  'client.created': 'by an operator, an administrator, or by dynamic registration',
+  'client.changed': 'by the same',
+  'client.disabled': 'its tokens are refused, and it gets no more',
+  'client.enabled': 'again',
+  'client.deleted': 'by the same; its sessions ended',
+  'client.secret_rotated': 'a new secret was shown; the old one is valid for a while',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

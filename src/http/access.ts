@@ -60,7 +60,7 @@ export default fp<AccessOptions>(
 
     /** RFC 9470 §3: says how young the login must be; `POST /auth/reauthenticate` makes it so. */
     function requireFreshLogin({ claims }: Principal, reply: FastifyReply): void {
-      const ageSeconds = now().getTime() / 1_000 - claims.auth_time
+      const ageSeconds = now().getTime() / 1_000 - (claims.auth_time ?? 0)
       if (ageSeconds <= FRESH_LOGIN_SECONDS) return
       const parameters = [
         'error="insufficient_user_authentication"',

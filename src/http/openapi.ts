@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Problem, UserBody } from './schemas.ts'
+import { OAuthErrorBody, Problem, UserBody } from './schemas.ts'
 
 export type OpenApiOptions = { issuer: string; version: string }
 
@@ -10,6 +10,7 @@ export type OpenApiOptions = { issuer: string; version: string }
 export default fp<OpenApiOptions>(
   async (app: FastifyInstance, { issuer, version }) => {
     app.addSchema(Problem)
+    app.addSchema(OAuthErrorBody)
     app.addSchema(UserBody)
     await app.register(swagger, {
       openapi: {
@@ -24,6 +25,7 @@ export default fp<OpenApiOptions>(
         components: {
           securitySchemes: {
             bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            client: { type: 'http', scheme: 'basic', description: 'client_id and client_secret' },
             operator: { type: 'http', scheme: 'bearer', description: 'The token of METRICS_TOKEN' }
           }
         }

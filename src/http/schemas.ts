@@ -92,3 +92,33 @@ export const UserBody = Type.Object(
 
 /** `User` by name, so that the OpenAPI document tells it once. */
 export const UserRef = Type.Unsafe<Static<typeof UserBody>>(Type.Ref('User'))
+
+/** RFC 6749 §5.2: how the OAuth endpoints refuse. */
+export const OAuthErrorBody = Type.Object(
+  { error: Type.String(), error_description: Type.String() },
+  { $id: 'OAuthError', description: 'RFC 6749 §5.2' }
+)
+
+/** The refusals of an OAuth endpoint. */
+export function oauthErrors<const Status extends number>(...statuses: Status[]) {
+  const content = { 'application/json': { schema: Type.Ref('OAuthError') } }
+  const entries = [...statuses, 500, 503].map((status) => [
+    status,
+    { description: OAUTH_DESCRIPTIONS[status] ?? 'Refused', content }
+  ])
+  return Object.fromEntries(entries) as Record<
+    Status,
+    { description: string; content: typeof content }
+  >
+}
+
+const OAUTH_DESCRIPTIONS: Record<number, string> = {
+  400: 'Refused; `error` says by which rule',
+  401: 'The client, or its token, is not believed',
+  403: 'The token lacks a scope',
+  413: 'Longer than 64 KiB',
+  415: 'Not a form',
+  429: 'Too many requests; see Retry-After',
+  500: 'Our fault',
+  503: 'Try again; see Retry-After'
+}

@@ -1,9 +1,13 @@
-import cors from '@fastify/cors'
+import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 export type SecurityHeadersOptions = { issuer: string; corsOrigins: string[] }
+
+/** What clients call from whatever page they live on: no cookie opens anything there. */
+const OPEN_TO_ALL =
+  /^\/(oauth\/(token|revoke|userinfo|par|device_authorization|introspect|register(\/[^/?]*)?)|\.well-known\/[\w.-]+)(\?|$)/
 
 /** On every answer: nothing from elsewhere, no inline script, no frame around us. */
 export default fp<SecurityHeadersOptions>(
@@ -27,14 +31,19 @@ export default fp<SecurityHeadersOptions>(
       // Read by whoever is allowed to: CORS decides that, route by route.
       crossOriginResourcePolicy: { policy: 'cross-origin' }
     })
-    await app.register(cors, {
-      origin: corsOrigins,
-      credentials: true,
+    const shared: FastifyCorsOptions = {
       methods: ['GET', 'POST', 'PUT', 'DELETE'],
-      allowedHeaders: ['authorization', 'content-type'],
-      exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id'],
+      allowedHeaders: ['authorization', 'content-type', 'dpop'],
+      exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id', 'dpop-nonce'],
       maxAge: 600,
       strictPreflight: false
+    }
+    const forAll: FastifyCorsOptions = { ...shared, origin: '*', credentials: false }
+    const forListed: FastifyCorsOptions = { ...shared, origin: corsOrigins, credentials: true }
+    await app.register(cors, {
+      delegator: ({ url }, choose) => {
+        choose(null, OPEN_TO_ALL.test(url) ? forAll : forListed)
+      }
     })
     // Credentials are for the listed origins; what is open to all, or closed, needs none.
     app.addHook('onSend', async (_request, reply) => {

@@ -4,8 +4,11 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { Mail } from './content.ts'
 
-/** `mail` is sent; `mail_request` is looked into first, so that asking takes the same time for any address. */
-export const OUTBOX_KINDS = ['mail', 'mail_request'] as const
+/**
+ * `mail` is sent; `mail_request` is looked into first, so that asking takes the same time for any address;
+ * `logout_notice` tells a client that a session of its own has ended.
+ */
+export const OUTBOX_KINDS = ['mail', 'mail_request', 'logout_notice'] as const
 export type OutboxKind = (typeof OUTBOX_KINDS)[number]
 
 export type Outbox = ReturnType<typeof createOutbox>

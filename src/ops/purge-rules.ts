@@ -70,6 +70,30 @@ export const PURGE_RULES: readonly PurgeRule[] = [
       'token outlives them by 15 min; 30 days more tell a device that comes back from a new one'
   },
   {
+    table: 'authorization_request',
+    endsAt: 'expires_at',
+    keepSeconds: HOUR_SECONDS,
+    why: 'going on with one asks for an unexpired row'
+  },
+  {
+    table: 'authorization_code',
+    endsAt: 'expires_at',
+    keepSeconds: 30 * DAY_SECONDS,
+    why: 'a code that is shown again ends what it began, for as long as that may live'
+  },
+  {
+    table: 'device_authorization',
+    endsAt: 'expires_at',
+    keepSeconds: 30 * DAY_SECONDS,
+    why: 'the same of a device code'
+  },
+  {
+    table: 'spent_jti',
+    endsAt: 'expires_at',
+    keepSeconds: HOUR_SECONDS,
+    why: 'its assertion or proof is too old to be believed by then'
+  },
+  {
     table: 'revocation',
     endsAt: 'revoked_at',
     keepSeconds: DAY_SECONDS,
@@ -85,4 +109,7 @@ export const PURGE_RULES: readonly PurgeRule[] = [
 ]
 
 /** Tables whose rows expire and stay, each with the reason. */
-export const KEPT: Readonly<Record<string, string>> = {}
+export const KEPT: Readonly<Record<string, string>> = {
+  client_secret: 'a handful a client: two at most',
+  initial_access_token: 'a handful, and their names tell who registered what'
+}

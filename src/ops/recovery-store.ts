@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/record.ts'
 import type { Postgres, Statement } from '../platform/postgres.ts'
 
-export type Recovered = { sessions: number; mailTokens: number; mails: number }
+export type Recovered = { sessions: number; mailTokens: number; mails: number; codes: number }
 
 export type RecoveryStore = ReturnType<typeof createRecoveryStore>
 
@@ -28,6 +28,19 @@ const DROP_MAILS = inBatches(
   'sent_at IS NULL AND parked_at IS NULL'
 )
 
+/** Codes and waiting requests of OAuth clients: spent ones may be unspent again in the backup. */
+const CODE_TABLES = {
+  authorization_code: 'code_hash',
+  authorization_request: 'id_hash',
+  device_authorization: 'device_code_hash'
+}
+const SPEND_CODES = Object.entries(CODE_TABLES).map(([table, key]) => ({
+  name: `recover_${table}`,
+  text: `UPDATE ${table} SET spent_at = latchkey_now()
+          WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE spent_at IS NULL LIMIT ${BATCH_ROWS})
+         RETURNING ${key}`
+}))
+
 export function createRecoveryStore({ postgres, record }: RecoveryStoreDeps) {
   /**
    * Ends what a restored backup cannot vouch for: sessions that may have been ended since, mail tokens
@@ -37,10 +50,17 @@ export function createRecoveryStore({ postgres, record }: RecoveryStoreDeps) {
     const counts = {
       sessions: await repeat(END_SESSIONS),
       mailTokens: await repeat(SPEND_TOKENS),
-      mails: await repeat(DROP_MAILS)
+      mails: await repeat(DROP_MAILS),
+      codes: await sum(SPEND_CODES)
     }
     await postgres.transaction((tx) => record(tx, { type: 'recovery.completed', details: counts }))
     return counts
+  }
+
+  async function sum(statements: Statement[]): Promise<number> {
+    let total = 0
+    for (const statement of statements) total += await repeat(statement)
+    return total
   }
 
   async function repeat(statement: Statement): Promise<number> {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { ProblemError } from '../errors.ts'
+import { OAuthError, ProblemError } from '../errors.ts'
 import { refuse } from './refuse.ts'
 import type { Pages } from './room.ts'
 
@@ -12,20 +12,26 @@ const TITLES: Record<number, string> = {
 /** What went wrong, as a page: no stack, no value, and what to do. */
 export function createErrorPage({ renderPage }: Pages) {
   return function renderError(
-    error: FastifyError | ProblemError,
+    error: FastifyError | ProblemError | OAuthError,
     request: FastifyRequest,
     reply: FastifyReply
   ): FastifyReply {
-    const status = error instanceof ProblemError ? error.status : (error.statusCode ?? 500)
+    const status = isExpected(error) ? error.status : (error.statusCode ?? 500)
     if (status >= 500) request.log.error({ err: error }, 'page failed')
     const title = status >= 500 ? 'Something went wrong' : (TITLES[status] ?? 'That did not work')
     const message =
       error instanceof ProblemError
         ? refuse(reply, error).problem
-        : status >= 500
-          ? 'The mistake is ours, and it has been logged. Try again in a moment.'
-          : 'Go back, check what you typed, and try again.'
+        : error instanceof OAuthError
+          ? error.description
+          : status >= 500
+            ? 'The mistake is ours, and it has been logged. Try again in a moment.'
+            : 'Go back, check what you typed, and try again.'
     const links = [{ href: '/', text: 'To the front page' }]
     return renderPage(reply, 'message', { title, message, links }, { status })
   }
+}
+
+function isExpected(error: Error): error is ProblemError | OAuthError {
+  return error instanceof ProblemError || error instanceof OAuthError
 }

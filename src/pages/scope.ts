@@ -3,15 +3,19 @@ import type { FastifyPluginAsync } from 'fastify'
 import { accountPages, type AccountPagesOptions } from './account-pages.ts'
 import { assetRoutes } from './asset-routes.ts'
 import { takeWidgetToken } from './captcha-widget.ts'
+import { authorizePages, type AuthorizePagesOptions } from './authorize-pages.ts'
 import { createErrorPage } from './error-page.ts'
 import { loginPages } from './login-pages.ts'
+import { logoutRequestPages, type LogoutRequestPagesOptions } from './logout-request-pages.ts'
 import { mailForms, type MailFormsOptions } from './mail-forms.ts'
 import { registerPages, type RegisterPagesOptions } from './register-pages.ts'
 import { pageRoute } from './room.ts'
 
 export type PagesOptions = MailFormsOptions &
   RegisterPagesOptions &
-  AccountPagesOptions & {
+  AccountPagesOptions &
+  AuthorizePagesOptions &
+  LogoutRequestPagesOptions & {
     /** Whether there is a captured inbox to link to. */
     showsMail: boolean
   }
@@ -35,5 +39,7 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, options)
   await app.register(loginPages, options)
   await app.register(registerPages, options)
   await app.register(accountPages, options)
+  await app.register(authorizePages, options)
+  await app.register(logoutRequestPages, options)
   await app.register(mailForms, options)
 }

@@ -4,12 +4,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndReason } from './session.ts'
 
-/** Sessions to end: one, one if it is this person's, all of a person, all but one, or some of them. */
+/** Sessions to end: one, one if it is this person's, all of a person, all but one, some of them, or those of a client. */
 export type EndTarget =
   | { sessionId: string }
   | { sessionId: string; userId: string }
   | { userId: string; exceptId?: string }
   | { userId: string; only: string[] }
+  | { userId: string; clientId: string }
 
 /** A session that lived until now, and the moment from which its tokens are refused. */
 export type EndedSession = { kind: 'session'; subject: string; revokedAt: Date }
@@ -19,12 +20,18 @@ export type EndedBy = { origin: RequestOrigin; actorId?: string }
 
 export type EndSessions = ReturnType<typeof createSessionEnder>
 
-export type SessionEnderDeps = { clock: Clock; record: Audit }
+/** A row that was ended. */
+export type Ended = { id: string; userId: string; clientId: string }
 
-type Ended = { id: string; userId: string; clientId: string }
+export type SessionEnderDeps = {
+  clock: Clock
+  record: Audit
+  /** Writes down what clients are to be told. */
+  tellClients: (tx: Transaction, ended: Ended[]) => Promise<void>
+}
 
 /** Ends sessions within a transaction, so that a new password and the end of the old logins are one fact. */
-export function createSessionEnder({ clock, record }: SessionEnderDeps) {
+export function createSessionEnder({ clock, record, tellClients }: SessionEnderDeps) {
   /**
    * A session takes along the grants that were made from it, but for those that were given
    * `offline_access`; all of a person are all, those included. May be repeated.
@@ -37,6 +44,7 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
     by: EndedBy
   ): Promise<EndedSession[]> {
     const revokedAt = clock.now()
+    await hold(tx, target)
     const ended =
       'sessionId' in target
         ? await endOne(tx, target, reason, revokedAt)
@@ -46,7 +54,22 @@ export function createSessionEnder({ clock, record }: SessionEnderDeps) {
       return { type: 'session.ended', ...by, userId, sessionId: id, clientId, details } as const
     })
     await record(tx, events)
+    await tellClients(tx, ended)
     return ended.map(({ id }) => ({ kind: 'session', subject: id, revokedAt }))
+  }
+}
+
+/**
+ * Waits for whoever is making a grant of these sessions: it holds its parent's row. Only a statement that
+ * begins afterwards sees the child.
+ */
+async function hold(tx: Transaction, target: EndTarget): Promise<void> {
+  if ('sessionId' in target) {
+    await tx.$queryRaw`SELECT id FROM session WHERE id = ${target.sessionId}::uuid FOR UPDATE`
+  } else {
+    await tx.$queryRaw`
+      SELECT id FROM session WHERE user_id = ${target.userId}::uuid AND revoked_at IS NULL
+       ORDER BY id FOR UPDATE`
   }
 }
 
@@ -75,17 +98,19 @@ async function endOne(
 
 async function endAll(
   tx: Transaction,
-  target: { userId: string; exceptId?: string; only?: string[] },
+  target: { userId: string; exceptId?: string; only?: string[]; clientId?: string },
   reason: EndReason,
   revokedAt: Date
 ): Promise<Ended[]> {
   const exceptId = target.exceptId ?? null
   const only = target.only ?? null
+  const clientId = target.clientId ?? null
   return tx.$queryRaw<Ended[]>`
     WITH doomed AS (
       SELECT id FROM session
        WHERE user_id = ${target.userId}::uuid AND id IS DISTINCT FROM ${exceptId}::uuid
          AND (${only}::uuid[] IS NULL OR id = ANY (${only}::uuid[]))
+         AND (${clientId}::text IS NULL OR client_id = ${clientId})
          AND revoked_at IS NULL
        ORDER BY id FOR UPDATE)
     UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}

@@ -31,9 +31,10 @@ export function createPrincipalFinder(deps: PrincipalFinderDeps) {
 
   return async function findPrincipal(accessToken: string): Promise<Principal | null> {
     const claims = await checkToken(accessToken, issuer)
-    if (claims === null || claims.client_id !== FIRST_PARTY_CLIENT) return null
-    const [user, isAlive] = await Promise.all([findUser(claims.sub), store.isAlive(claims.sid)])
+    if (claims?.client_id !== FIRST_PARTY_CLIENT || claims.sid === undefined) return null
+    const { sub, sid } = claims
+    const [user, isAlive] = await Promise.all([findUser(sub), store.isAlive(sid)])
     if (user === null || user.status !== 'active' || !isAlive) return null
-    return { user, sessionId: claims.sid, scopes: scopesOf(user.roles), claims }
+    return { user, sessionId: sid, scopes: scopesOf(user.roles), claims }
   }
 }

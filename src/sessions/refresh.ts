@@ -4,39 +4,43 @@ import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openRefreshToken } from './refresh-token.ts'
 import type { RotationStore } from './rotation-store.ts'
-import type { Presenter } from './session.ts'
+import { FIRST_PARTY_CLIENT, type Delivery, type LiveSession, type Presenter } from './session.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
 
+export type Rotate = ReturnType<typeof createRotation>
 export type Refresh = ReturnType<typeof createRefresh>
 
-export type RefreshDeps = {
+export type RotationDeps = {
   store: RotationStore
   dataKeys: DataKeys
-  issuePair: IssuePair
   revocationFeed: RevocationFeed
 }
 
-export function createRefresh({ store, dataKeys, issuePair, revocationFeed }: RefreshDeps) {
+/** A session one generation on, and the secret that its tokens carry. */
+export type Rotated = { session: LiveSession; secret: Buffer }
+
+/** What every refresh does, whichever client asks. */
+export function createRotation({ store, dataKeys, revocationFeed }: RotationDeps) {
   /**
-   * Trades a refresh token for a new pair and spends the old one.
+   * Spends a refresh token.
    *
    * A token that was spent long ago ends the session: the server cannot tell the thief from the
    * client (RFC 9700 §4.14.2). That revocation is committed before the throw.
    *
    * @throws {ProblemError} `invalid_refresh_token`, one text for every reason
    */
-  return async function refresh(
+  return async function rotate(
     presented: string,
     presenter: Presenter,
     origin: RequestOrigin
-  ): Promise<TokenPair> {
+  ): Promise<Rotated> {
     const claim = openRefreshToken(presented, (id) => dataKeys.find('refresh_mac', id))
     if (claim === null) throw invalidRefreshToken('malformed or forged')
     const outcome = await store.rotate(claim, presenter, origin)
     switch (outcome.kind) {
       case 'rotated':
       case 'repeated':
-        return issuePair(outcome.session, claim.secret)
+        return { session: outcome.session, secret: claim.secret }
       case 'reused': {
         const { sessionId, revokedAt } = outcome
         revocationFeed.announce([{ kind: 'session', subject: sessionId, revokedAt }])
@@ -45,6 +49,25 @@ export function createRefresh({ store, dataKeys, issuePair, revocationFeed }: Re
       case 'unusable':
         throw invalidRefreshToken(outcome.reason)
     }
+  }
+}
+
+export type RefreshDeps = { rotate: Rotate; issuePair: IssuePair; idleSeconds: number }
+
+/** Refreshing a first-party session. */
+export function createRefresh({ rotate, issuePair, idleSeconds }: RefreshDeps) {
+  /**
+   * Trades a refresh token for a new pair and spends the old one.
+   * @throws {ProblemError} `invalid_refresh_token`
+   */
+  return async function refresh(
+    presented: string,
+    delivery: Delivery,
+    origin: RequestOrigin
+  ): Promise<TokenPair> {
+    const presenter = { clientId: FIRST_PARTY_CLIENT, delivery, dpopJkt: null, idleSeconds }
+    const { session, secret } = await rotate(presented, presenter, origin)
+    return issuePair(session, secret)
   }
 }
 

@@ -17,11 +17,13 @@ import { createOwnSessions } from './own-sessions.ts'
 import { createPrincipalFinder } from './principal.ts'
 import { createReauthenticationStore } from './reauthentication-store.ts'
 import { createReauthentication } from './reauthentication.ts'
-import { createRefresh } from './refresh.ts'
+import { createGrantBeginner } from './begin-grant.ts'
+import { createRefresh, createRotation } from './refresh.ts'
 import { createRotationStore } from './rotation-store.ts'
 import { createSessionLimit } from './session-limit.ts'
+import { createSessionLookup } from './session-lookup.ts'
 import { createSessionStore } from './session-store.ts'
-import { createTokenIssuers } from './token-pair.ts'
+import { createRefreshTokenWriter, createTokenIssuers } from './token-pair.ts'
 
 export type SessionsDeps = {
   platform: Platform
@@ -68,9 +70,9 @@ export function openSessions(deps: SessionsDeps) {
     record,
     enqueueMail: mail.enqueueMail,
     issuer,
-    graceSeconds: config.refreshGraceSeconds,
-    idleSeconds
+    graceSeconds: config.refreshGraceSeconds
   })
+  const rotate = createRotation({ store: rotations, dataKeys, revocationFeed })
   const ownSessions = createOwnSessions({ store, revocationFeed })
   const proveLogin = createLoginProof({
     checkPassword: accounts.checkPassword,
@@ -87,7 +89,11 @@ export function openSessions(deps: SessionsDeps) {
       findUser: accounts.findUser,
       revocationFeed
     }),
-    refresh: createRefresh({ store: rotations, dataKeys, issuePair, revocationFeed }),
+    refresh: createRefresh({ rotate, issuePair, idleSeconds }),
+    rotate,
+    beginGrant: createGrantBeginner({ sealer, clock, record }),
+    findSessionByToken: createSessionLookup({ store, dataKeys, clock }),
+    refreshTokenOf: createRefreshTokenWriter({ dataKeys, clock }),
     logout: createLogout({ store, dataKeys, revocationFeed }),
     reauthenticate: createReauthentication({
       proveOwnPassword: accounts.proveOwnPassword,

@@ -27,12 +27,12 @@ export type RotationStoreDeps = {
   enqueueMail: EnqueueMail
   issuer: string
   graceSeconds: number
-  idleSeconds: number
 }
 
 /** The columns of a {@link LiveSession}, where `s` is the session and `u` its person. */
 export const LIVE_SESSION = `
-  s.id, s.user_id AS "userId", s.client_id AS "clientId", s.scope, s.generation,
+  s.id, s.user_id AS "userId", s.client_id AS "clientId", s.scope, s.audience,
+  s.dpop_jkt AS "dpopJkt", s.generation,
   s.rotated_at AS "rotatedAt", s.expires_at AS "expiresAt", s.idle_expires_at AS "idleExpiresAt",
   s.auth_time AS "authTime", s.amr, u.roles, u.email_sealed AS "emailSealed",
   u.email_verified_at AS "emailVerifiedAt", u.name, u.username`
@@ -47,7 +47,7 @@ const STEP = `
          idle_expires_at = LEAST(s.expires_at, latchkey_now() + make_interval(secs => $5))
     FROM users u
    WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.client_id = $3
-     AND s.delivery = $6::session_delivery AND ${ALIVE}`
+     AND s.delivery = $6::session_delivery AND s.dpop_jkt IS NOT DISTINCT FROM $7 AND ${ALIVE}`
 
 /** The whole rotation. Of any number of callers with one token, one finds the generation it asks for. */
 const ROTATE = {
@@ -66,7 +66,7 @@ type JudgedSession = LiveSession & {
 }
 
 export function createRotationStore(deps: RotationStoreDeps) {
-  const { postgres, sealer, record, enqueueMail, issuer, graceSeconds, idleSeconds } = deps
+  const { postgres, sealer, record, enqueueMail, issuer, graceSeconds } = deps
 
   /** Spends the refresh token that says `claim`. One statement when all is well. */
   async function rotate(
@@ -75,9 +75,10 @@ export function createRotationStore(deps: RotationStoreDeps) {
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
     const secretHash = sha256(claim.secret)
-    const { clientId, delivery } = presenter
-    const values = [claim.sessionId, secretHash, clientId, claim.generation, idleSeconds, delivery]
-    const [session] = await postgres.query<LiveSession>(ROTATE, values)
+    const { clientId, delivery, dpopJkt, idleSeconds } = presenter
+    const { sessionId, generation } = claim
+    const held = [sessionId, secretHash, clientId, generation, idleSeconds, delivery, dpopJkt]
+    const [session] = await postgres.query<LiveSession>(ROTATE, held)
     if (session !== undefined) return { kind: 'rotated', session }
     return postgres.transaction((tx) => judge(tx, claim, { ...presenter, secretHash, origin }))
   }
@@ -90,6 +91,8 @@ export function createRotationStore(deps: RotationStoreDeps) {
       secretHash,
       clientId,
       delivery,
+      dpopJkt,
+      idleSeconds,
       origin
     }: Presenter & { secretHash: Buffer; origin: RequestOrigin }
   ): Promise<RotationOutcome> {
@@ -101,8 +104,11 @@ export function createRotationStore(deps: RotationStoreDeps) {
          FOR UPDATE OF s`
     if (session === undefined) return { kind: 'unusable', reason: 'no such session of this client' }
     if (session.delivery !== delivery) return { kind: 'unusable', reason: 'shown by another way' }
+    if (session.dpopJkt !== dpopJkt) return { kind: 'unusable', reason: 'shown without its key' }
     if (!session.isAlive) return { kind: 'unusable', reason: 'session ended or person disabled' }
-    if (generation >= session.generation) return catchUp(tx, session, generation, origin)
+    if (generation >= session.generation) {
+      return catchUp(tx, session, { generation, idleSeconds }, origin)
+    }
     const isPredecessor = generation === session.generation - 1
     if (session.inGrace && isPredecessor) return { kind: 'repeated', session }
     // Two tabs share one cookie and can be two generations apart without anybody being a thief.
@@ -116,7 +122,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
   async function catchUp(
     tx: Transaction,
     session: JudgedSession,
-    generation: number,
+    { generation, idleSeconds }: { generation: number; idleSeconds: number },
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
     const [row] = await tx.$queryRaw<

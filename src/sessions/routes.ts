@@ -12,7 +12,7 @@ import { problems } from '../http/schemas.ts'
 import { userAgentOf } from '../http/user-agent.ts'
 import { DEVICE_SECONDS } from './known-devices.ts'
 import { LoginAnswer, LoginBody, LogoutBody, RefreshAnswer, RefreshBody } from './schemas.ts'
-import { FIRST_PARTY_CLIENT, type Delivery } from './session.ts'
+import type { Delivery } from './session.ts'
 import type { Sessions } from './room.ts'
 import type { TokenPair } from './token-pair.ts'
 
@@ -112,9 +112,8 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         const shown = shownToken(request, request.body?.refresh_token)
         if (shown === null) throw validationFailed('refresh_token', 'is required')
         const { token, delivery } = shown
-        const presenter = { clientId: FIRST_PARTY_CLIENT, delivery }
         // A refusal leaves the cookie alone: another tab may have put a newer one there.
-        return deliver(reply, delivery, await refresh(token, presenter, originOf(request)))
+        return deliver(reply, delivery, await refresh(token, delivery, originOf(request)))
       }
     )
   }

@@ -40,6 +40,16 @@ export type SessionEntry = {
   expiresAt: Date
 }
 
+/** A session that somebody holds the secret of. */
+export type ClaimedSession = {
+  id: string
+  userId: string
+  scope: string
+  generation: number
+  expiresAt: Date
+  idleExpiresAt: Date
+}
+
 export function createSessionStore(deps: SessionStoreDeps) {
   const { postgres, sealer, clock, record, endSessions, beginSession } = deps
 
@@ -65,7 +75,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
   async function findByClaim(
     claim: RefreshClaim,
     clientId: string
-  ): Promise<{ id: string; userId: string; generation: number } | null> {
+  ): Promise<ClaimedSession | null> {
     return postgres.read((db) =>
       db.session.findFirst({
         where: {
@@ -74,7 +84,14 @@ export function createSessionStore(deps: SessionStoreDeps) {
           clientId,
           revokedAt: null
         },
-        select: { id: true, userId: true, generation: true }
+        select: {
+          id: true,
+          userId: true,
+          scope: true,
+          generation: true,
+          expiresAt: true,
+          idleExpiresAt: true
+        }
       })
     )
   }

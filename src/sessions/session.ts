@@ -9,6 +9,10 @@ export type LiveSession = {
   userId: string
   clientId: string
   scope: string
+  /** Resource servers that an OAuth grant is for; empty for first-party sessions. */
+  audience: string[]
+  /** The key that its tokens are bound to (RFC 9449), as a thumbprint. */
+  dpopJkt: string | null
   generation: number
   rotatedAt: Date
   expiresAt: Date
@@ -28,8 +32,15 @@ export type Delivery = 'body' | 'cookie'
 /** What a session lives by: refresh tokens, or the opaque cookie of a browser at our pages. */
 export type SessionDelivery = Delivery | 'browser'
 
-/** Who shows a refresh token, and how: both must be as at the login. */
-export type Presenter = { clientId: string; delivery: Delivery }
+/** Who shows a refresh token, how, and with which key: all must be as at the login. */
+export type Presenter = {
+  clientId: string
+  delivery: Delivery
+  /** The thumbprint that a DPoP proof has shown; null without one. */
+  dpopJkt: string | null
+  /** How long the client's sessions may lie unused. */
+  idleSeconds: number
+}
 
 /** Why a session ended, as its row and the audit trail tell it. */
 export type EndReason =
@@ -43,3 +54,7 @@ export type EndReason =
   | 'email_change_undone'
   | 'administrator'
   | 'recovery'
+  | 'code_reuse'
+  | 'token_revoked'
+  | 'consent_revoked'
+  | 'client_removed'

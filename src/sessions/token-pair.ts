@@ -5,7 +5,7 @@ import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { AccessTokens, AccessTokenSubject } from '../tokens/access-token.ts'
 import { writeRefreshToken } from './refresh-token.ts'
-import { FIRST_PARTY_CLIENT, type LiveSession } from './session.ts'
+import type { LiveSession } from './session.ts'
 
 /** An access token, wire spelling. Lives are seconds. */
 export type AccessAnswer = { access_token: string; token_type: 'Bearer'; expires_in: number }
@@ -28,23 +28,36 @@ export type TokenIssuersDeps = {
   personalClaims: PersonalClaim[]
 }
 
-/** The tokens of a session at its present generation. */
-export function createTokenIssuers(deps: TokenIssuersDeps) {
-  const { accessTokens, dataKeys, sealer, clock, scopesOf, personalClaims } = deps
+export type RefreshTokenOf = ReturnType<typeof createRefreshTokenWriter>
 
-  /**
-   * The refresh token follows from the row alone (its MAC key is the one that was active at
-   * `rotatedAt`), so a lost answer can be given again to the letter.
-   */
-  async function issuePair(session: LiveSession, secret: Buffer): Promise<TokenPair> {
-    const { id, generation, rotatedAt, expiresAt, idleExpiresAt } = session
+/**
+ * The refresh token of a session at its present generation. It follows from the row alone (its MAC key is
+ * the one that was active at `rotatedAt`), so a lost answer can be given again to the letter.
+ */
+export function createRefreshTokenWriter({
+  dataKeys,
+  clock
+}: Pick<TokenIssuersDeps, 'dataKeys' | 'clock'>) {
+  return function refreshTokenOf(
+    { id, generation, rotatedAt, expiresAt, idleExpiresAt }: LiveSession,
+    secret: Buffer
+  ): Pick<TokenPair, 'refresh_token' | 'refresh_expires_in'> {
     const macKey = dataKeys.activeAt('refresh_mac', rotatedAt)
     const endsAt = Math.min(expiresAt.getTime(), idleExpiresAt.getTime())
     return {
-      ...(await issueAccess(session)),
       refresh_token: writeRefreshToken({ sessionId: id, generation, secret }, macKey),
       refresh_expires_in: Math.max(0, Math.round((endsAt - clock.now().getTime()) / 1_000))
     }
+  }
+}
+
+/** The tokens of a first-party session at its present generation. */
+export function createTokenIssuers(deps: TokenIssuersDeps) {
+  const { accessTokens, sealer, scopesOf, personalClaims } = deps
+  const refreshTokenOf = createRefreshTokenWriter(deps)
+
+  async function issuePair(session: LiveSession, secret: Buffer): Promise<TokenPair> {
+    return { ...(await issueAccess(session)), ...refreshTokenOf(session, secret) }
   }
 
   /** Another access token, beside the refresh token that its holder has. */
@@ -61,9 +74,8 @@ export function createTokenIssuers(deps: TokenIssuersDeps) {
       sub: session.userId,
       sid: session.id,
       client_id: session.clientId,
-      // First-party tokens say what the person's roles allow today.
-      scope:
-        session.clientId === FIRST_PARTY_CLIENT ? scopesOf(session.roles).join(' ') : session.scope,
+      // What the person's roles allow today.
+      scope: scopesOf(session.roles).join(' '),
       roles: session.roles,
       auth_time: Math.floor(session.authTime.getTime() / 1_000),
       amr: session.amr,

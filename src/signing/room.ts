@@ -1,5 +1,6 @@
 import { startLoop } from '../platform/loop.ts'
 import type { Platform } from '../platform/open-platform.ts'
+import { createJwtSigner } from './jwt-signer.ts'
 import { openKeyRing } from './key-ring.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { createSigningKeyStore } from './store.ts'
@@ -17,8 +18,9 @@ export async function openSigning(platform: Platform, onFault: (error: unknown) 
       await Promise.all([clock.sync(), keyRing.reload()])
     }
   })
-  return { keyRing, stop: loop.stop }
+  return { keyRing, signJwt: createJwtSigner(keyRing), stop: loop.stop }
 }
 
 /** The keys as they lie in Postgres: for looking only, none is made. */
 export const findSigningKeys = (postgres: Postgres) => createSigningKeyStore(postgres).findAll()
+export type Signing = Awaited<ReturnType<typeof openSigning>>

@@ -1,12 +1,9 @@
-import { sign, type KeyObject } from 'node:crypto'
-import { promisify } from 'node:util'
 import { errors, jwtVerify } from 'jose'
 import { v4 as uuidv4 } from 'uuid'
 import { isCanonicalBase64Url, sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { SignJwt } from '../signing/jwt-signer.ts'
 import type { KeyRing, RingKey } from '../signing/key-ring.ts'
-
-const signAsync = promisify(sign)
 
 /** RFC 9068 §2.1: what tells an access token from every other JWT. */
 const TYP = 'at+jwt'
@@ -14,15 +11,25 @@ const TYP = 'at+jwt'
 /** The claims that differ from token to token. Times are seconds. */
 export type AccessTokenSubject = {
   sub: string
-  sid: string
   client_id: string
   scope: string
-  roles: string[]
-  auth_time: number
-  amr: string[]
+  /** The session behind it; a client that comes by itself has none. */
+  sid?: string
+  roles?: string[]
+  auth_time?: number
+  amr?: string[]
+  /** The key that a DPoP-bound token needs (RFC 9449 §6.1). */
+  cnf?: { jkt: string }
+  /** Who acts for the subject, after a token exchange (RFC 8693 §4.1). */
+  act?: ActorClaim
   /** Only those that ACCESS_TOKEN_CLAIMS asks for. */
   personal?: { email?: string; email_verified?: boolean; name?: string; username?: string }
 }
+
+export type ActorClaim = { sub: string; act?: ActorClaim }
+
+/** Where a token may be used and how long; by default at the issuer, for the configured life. */
+export type AccessTokenReach = { audience?: string[]; ttlSeconds?: number }
 
 export type AccessTokenClaims = Omit<AccessTokenSubject, 'personal'> & {
   iss: string
@@ -36,6 +43,7 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 export type AccessTokensDeps = {
   keyRing: KeyRing
+  signJwt: SignJwt
   clock: Clock
   issuer: string
   audience: string[]
@@ -47,46 +55,33 @@ const CACHE_LIMIT = 10_000
 
 /** Access tokens as RFC 9068 has them: signed by the ring's key of the hour, verified against the ring alone. */
 export function createAccessTokens(deps: AccessTokensDeps) {
-  const { keyRing, clock, issuer, ttlSeconds } = deps
-  const aud = deps.audience.length === 0 ? issuer : [issuer, ...deps.audience]
-  const headers = new WeakMap<KeyObject, string>()
+  const { keyRing, signJwt, clock, issuer, ttlSeconds } = deps
+  const firstPartyAudience = deps.audience.length === 0 ? issuer : [issuer, ...deps.audience]
   const verified = new Map<string, { claims: AccessTokenClaims; key: RingKey }>()
 
-  /** Signs off the main thread: a signature costs 270 µs and is nearly all that an answer costs. */
-  async function issue({ personal, ...subject }: AccessTokenSubject): Promise<string> {
-    const key = keyRing.signingKey()
+  async function issue(
+    { personal, ...subject }: AccessTokenSubject,
+    reach: AccessTokenReach = {}
+  ): Promise<string> {
     const iat = Math.floor(clock.now().getTime() / 1_000)
     const claims: AccessTokenClaims = {
       iss: issuer,
-      aud,
+      aud: reach.audience === undefined ? firstPartyAudience : audienceClaim(reach.audience),
       ...subject,
       iat,
-      exp: iat + ttlSeconds,
+      exp: iat + (reach.ttlSeconds ?? ttlSeconds),
       jti: uuidv4(),
       ...personal
     }
-    const body = `${headerOf(key)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-    const signature = await signAsync('sha256', Buffer.from(body), key.privateKey)
-    return `${body}.${signature.toString('base64url')}`
-  }
-
-  function headerOf(key: RingKey): string {
-    let header = headers.get(key.privateKey)
-    if (header === undefined) {
-      header = Buffer.from(JSON.stringify({ alg: key.alg, typ: TYP, kid: key.kid })).toString(
-        'base64url'
-      )
-      headers.set(key.privateKey, header)
-    }
-    return header
+    return signJwt(TYP, claims)
   }
 
   /**
-   * Checks signature, `typ`, `iss` and `exp`, and `aud` if one is asked for. Not revocation: that is the
+   * Checks signature, `typ`, `iss` and `exp`, and `aud` unless `audience` is null. Not revocation: that is the
    * feed's. A verified token is remembered by its hash, for as long as its key is in the ring.
    * @returns null for every token that is not a live one of ours
    */
-  async function verify(token: string, audience: string): Promise<AccessTokenClaims | null> {
+  async function verify(token: string, audience: string | null): Promise<AccessTokenClaims | null> {
     const hash = sha256(token).toString('base64')
     const known = verified.get(hash)
     const claims = known ?? (await verifySignature(token))
@@ -98,6 +93,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
     }
     if (known === undefined) remember(hash, claims)
     const { aud: audiences } = claims.claims
+    if (audience === null) return claims.claims
     const isMeant = Array.isArray(audiences) ? audiences.includes(audience) : audiences === audience
     return isMeant ? claims.claims : null
   }
@@ -118,7 +114,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
           typ: TYP,
           issuer,
           currentDate: clock.now(),
-          requiredClaims: ['sub', 'sid', 'client_id', 'iat', 'exp', 'jti', 'aud']
+          requiredClaims: ['sub', 'client_id', 'iat', 'exp', 'jti', 'aud']
         }
       )
       return found === undefined ? null : { claims: payload, key: found }
@@ -140,4 +136,10 @@ export function createAccessTokens(deps: AccessTokensDeps) {
   }
 
   return { issue, verify, ttlSeconds }
+}
+
+/** One audience is a string, several are a list (RFC 7519 §4.1.3). */
+function audienceClaim(audience: string[]): string | string[] {
+  const [first = '', ...more] = audience
+  return more.length === 0 ? first : audience
 }

@@ -3,6 +3,8 @@ import type { EphemeralStore } from '../platform/ephemeral/store.ts'
 import { startLoop } from '../platform/loop.ts'
 import type { RevocationEntry, RevocationStore, TokenIdentity } from './revocation-store.ts'
 
+export type { RevocationEntry }
+
 const CHANNEL = 'revoked'
 /** An entry lives as long as the longest token (15 min) and the skew of two honest clocks. */
 const ENTRY_LIFE_SECONDS = 960
@@ -67,7 +69,7 @@ export async function startRevocationFeed({
   function isKnown({ sid, jti, client_id, sub, iat }: TokenIdentity): boolean {
     const isEarlier = (key: string) => (revokedAtMs.get(key) ?? 0) >= iat * 1_000
     return (
-      revokedAtMs.has(`session:${sid}`) ||
+      (sid !== undefined && revokedAtMs.has(`session:${sid}`)) ||
       revokedAtMs.has(`jti:${jti}`) ||
       isEarlier(`client:${client_id}`) ||
       isEarlier(`user:${sub}`)

@@ -4,11 +4,12 @@ import type { Postgres } from '../platform/postgres.ts'
 export type RevocationStore = ReturnType<typeof createRevocationStore>
 
 /** One reason to refuse tokens: `kind` says what `subject` is the id of. */
-export type RevocationEntry = { kind: RevocationKind | 'session'; subject: string; revokedAt: Date }
+export type RevocationEntry = { kind: RevocationKind; subject: string; revokedAt: Date }
 
 /** What the feed asks of Postgres about one token. */
 export type TokenIdentity = {
-  sid: string
+  /** Undefined for a client that comes by itself. */
+  sid?: string
   sub: string
   client_id: string
   jti: string
@@ -30,8 +31,8 @@ const SINCE = {
 const IS_REVOKED = {
   name: 'revocation_of_token',
   text: `
-    SELECT EXISTS (SELECT FROM session WHERE id = $1 AND revoked_at IS NOT NULL)
-        OR NOT EXISTS (SELECT FROM session WHERE id = $1)
+    SELECT ($1::uuid IS NOT NULL
+            AND NOT EXISTS (SELECT FROM session WHERE id = $1::uuid AND revoked_at IS NULL))
         OR EXISTS (SELECT FROM revocation
                     WHERE (kind = 'jti' AND subject = $2)
                        OR (kind = 'client' AND subject = $3 AND revoked_at >= to_timestamp($5))
@@ -47,7 +48,7 @@ export function createRevocationStore(postgres: Postgres) {
 
   async function isRevoked({ sid, jti, client_id, sub, iat }: TokenIdentity): Promise<boolean> {
     const rows = await postgres.query<{ revoked: boolean }>(IS_REVOKED, [
-      sid,
+      sid ?? null,
       jti,
       client_id,
       sub,

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Platform } from '../platform/open-platform.ts'
-import type { KeyRing } from '../signing/key-ring.ts'
+import type { Signing } from '../signing/room.ts'
 import { createAccessTokens } from './access-token.ts'
 import { startRevocationFeed } from './revocation-feed.ts'
 import { createRevocationStore } from './revocation-store.ts'
@@ -9,7 +9,7 @@ import { createTokenCheck } from './token-check.ts'
 /** Access tokens: made, checked, and refused once they are revoked. */
 export async function openTokens(
   platform: Platform,
-  keyRing: KeyRing,
+  { keyRing, signJwt }: Signing,
   config: Config,
   onFault: (error: unknown) => void
 ) {
@@ -18,6 +18,7 @@ export async function openTokens(
   const revocationFeed = await startRevocationFeed({ store, ephemeral, clock, onFault })
   const accessTokens = createAccessTokens({
     keyRing,
+    signJwt,
     clock,
     issuer: config.issuer,
     audience: config.accessTokenAudience,

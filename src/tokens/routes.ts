@@ -39,7 +39,8 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         const token = bearerToken(request)
         const audience = request.query.audience ?? issuer
         const claims = token === null ? null : await checkToken(token, audience)
-        if (claims === null) {
+        // A bound token is no bearer token: who shows it has to prove the key (RFC 9449 §7.1).
+        if (claims === null || claims.cnf !== undefined) {
           throw new ProblemError('invalid_access_token', 'This token is not valid (any more).')
         }
         return { active: true as const, ...claims }

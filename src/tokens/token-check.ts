@@ -6,12 +6,13 @@ export type TokenCheck = ReturnType<typeof createTokenCheck>
 /** The one question that every door asks: is this a live access token of ours, meant for `audience`? */
 export function createTokenCheck(accessTokens: AccessTokens, revocationFeed: RevocationFeed) {
   /**
+   * @param audience null where the caller judges `aud` by itself
    * @returns its claims, or null for every reason not to believe it
    * @throws {UnavailableError} when it cannot be told: 503, never 401
    */
   return async function checkToken(
     token: string,
-    audience: string
+    audience: string | null
   ): Promise<AccessTokenClaims | null> {
     const claims = await accessTokens.verify(token, audience)
     if (claims === null || (await revocationFeed.isRevoked(claims))) return null

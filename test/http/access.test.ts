@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import { createAccessTokens } from '../../src/tokens/access-token.ts'
+import { createJwtSigner } from '../../src/signing/jwt-signer.ts'
+import { createAccessTokens, type AccessTokenSubject } from '../../src/tokens/access-token.ts'
 import { ISSUER, startApp } from '../support/app.ts'
 import { claimsOf, givenSession, refresh } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
@@ -108,14 +109,13 @@ void t.test('a token of another client, whoever it belongs to: 401 (T9)', async 
   const { ring, platform } = await openKeyRoom(t, app)
   const tokens = createAccessTokens({
     keyRing: ring,
+    signJwt: createJwtSigner(ring),
     clock: platform.clock,
     issuer: ISSUER,
     audience: [],
     ttlSeconds: 300
   })
-  const { scope, roles, auth_time, amr } = claimsOf(accessToken) as Parameters<
-    typeof tokens.issue
-  >[0]
+  const { scope, roles, auth_time, amr } = claimsOf(accessToken) as Required<AccessTokenSubject>
   const subject = { sub: user.id, sid: sessionId, scope, roles, auth_time, amr }
   for (const client_id of ['shop', 'Latchkey', 'latchkey ', '', user.id]) {
     const token = await tokens.issue({ ...subject, client_id })

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { createAccessTokens } from '../../src/tokens/access-token.ts'
+import { createJwtSigner } from '../../src/signing/jwt-signer.ts'
+import { createAccessTokens, type AccessTokenSubject } from '../../src/tokens/access-token.ts'
 import { ISSUER, startApp } from '../support/app.ts'
 import { claimsOf, givenSession, givenUser } from '../support/builders.ts'
 import { dumpDatabase } from '../support/database-dump.ts'
@@ -69,12 +70,13 @@ async function signed(session: typeof thief, said: { clientId?: string; issuer?:
   const { clock } = platform
   const tokens = createAccessTokens({
     keyRing: ring,
+    signJwt: createJwtSigner(ring),
     clock,
     issuer,
     audience: [ISSUER],
     ttlSeconds: 300
   })
-  const { auth_time, amr } = claimsOf(session.accessToken) as Parameters<typeof tokens.issue>[0]
+  const { auth_time, amr } = claimsOf(session.accessToken) as Required<AccessTokenSubject>
   return tokens.issue({
     sub: session.user.id,
     sid: session.sessionId,

@@ -15,6 +15,13 @@ const COLUMNS: Record<string, string> = {
             idle_expires_at, scope, auth_time)
     SELECT gen_random_uuid(), (SELECT id FROM users LIMIT 1), 'latchkey', '', $1, $1, $1, $1, $1, '', $1`,
   revocation: `id, kind, subject, revoked_at) SELECT gen_random_uuid(), 'jti', 'x', $1`,
+  authorization_request: `id_hash, client_id, is_pushed, parameters_sealed, created_at, expires_at)
+    SELECT uuid_send(gen_random_uuid()), 'shop', false, '', $1, $1`,
+  authorization_code: `code_hash, client_id, user_id, parent_id, redirect_uri, scope, auth_time, created_at, expires_at)
+    SELECT uuid_send(gen_random_uuid()), 'shop', (SELECT id FROM users LIMIT 1), gen_random_uuid(), '', '', $1, $1, $1`,
+  device_authorization: `device_code_hash, user_code_hash, client_id, scope, interval_seconds, created_at, expires_at)
+    SELECT uuid_send(gen_random_uuid()), uuid_send(gen_random_uuid()), 'shop', '', 5, $1, $1`,
+  spent_jti: `hash, expires_at) SELECT uuid_send(gen_random_uuid()), $1`,
   outbox_message: `id, kind, created_at, next_attempt_at, expires_at, sent_at)
     SELECT gen_random_uuid(), 'mail', $1, $1, $1, $1`
 }

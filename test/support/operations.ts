@@ -41,12 +41,13 @@ type Documented = {
   responses: Record<string, unknown>
 }
 
-/** Every documented operation, so that a new route is tested without a line for it. */
+/** Every documented operation of our own API (OAuth's endpoints have rules of their own), so that a new route is tested without a line for it. */
 export async function operationsOf(app: TestApp): Promise<Operation[]> {
   const { paths } = (await app.get('/openapi.json')).json<{
     paths: Record<string, Record<string, Documented>>
   }>()
-  return Object.entries(paths).flatMap(([path, methods]) =>
+  const own = Object.entries(paths).filter(([path]) => !path.startsWith('/oauth/'))
+  return own.flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, documented]) => operation(path, method, documented))
   )
 }

@@ -30,3 +30,5 @@ function compare(first, again) {
   first.addEventListener('input', judge)
   again.addEventListener('input', judge)
 }
+
+for (const form of document.querySelectorAll('form[data-submits-itself]')) form.submit()

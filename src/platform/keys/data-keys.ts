@@ -12,7 +12,8 @@ export const KEY_PURPOSES = [
   'refresh_mac',
   'typed_code',
   'device',
-  'audit'
+  'audit',
+  'pairwise'
 ] as const
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 

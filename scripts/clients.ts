@@ -1,0 +1,131 @@
+import { parseArgs } from 'node:util'
+import { createAudit } from '../src/audit/record.ts'
+import { createClientAdminStore } from '../src/oauth/client-admin-store.ts'
+import type { NewClientBody } from '../src/oauth/client-metadata.ts'
+import { createClients } from '../src/oauth/clients.ts'
+import type { GrantType } from '../src/oauth/client.ts'
+import type { Platform } from '../src/platform/open-platform.ts'
+import { runScript, ScriptError } from './support/run-script.ts'
+
+const USAGE = `Applications that may use this server.
+
+  npm run clients -- create NAME --redirect-uri URI [--redirect-uri URI …]
+        a web application on a server, with a secret
+  npm run clients -- create NAME --public --redirect-uri URI
+        a browser or native application, without one
+  npm run clients -- create NAME --service --scope "orders:read" [--audience URL]
+        a service that comes by itself (client credentials)
+  npm run clients -- create NAME --device
+        a television or a command line (device code)
+  npm run clients -- list
+  npm run clients -- show ID
+  npm run clients -- rotate-secret ID         the one before works for a day more
+  npm run clients -- disable ID | enable ID | delete ID
+
+More for create: --id ID, --scope "A B", --audience URL (may be repeated), --first-party (no consent),
+--resource-server (may introspect every token), --post-logout-redirect-uri URI, --no-pkce, --shows-roles.`
+
+const many = { type: 'string', multiple: true } as const
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    id: { type: 'string' },
+    'redirect-uri': many,
+    'post-logout-redirect-uri': many,
+    scope: { type: 'string' },
+    audience: many,
+    public: { type: 'boolean', default: false },
+    service: { type: 'boolean', default: false },
+    device: { type: 'boolean', default: false },
+    'first-party': { type: 'boolean', default: false },
+    'resource-server': { type: 'boolean', default: false },
+    'shows-roles': { type: 'boolean', default: false },
+    'no-pkce': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+const [command = '', subject = ''] = positionals
+
+if (values.help || command === '') console.log(USAGE)
+else await runScript(run)
+
+async function run({ postgres, clock, sealer }: Platform): Promise<void> {
+  const record = createAudit({ sealer, clock })
+  const store = createClientAdminStore({ postgres, clock, record })
+  // The servers read the revocation from Postgres within half a second.
+  const announce = () => undefined
+  const clients = createClients({ store, revocationFeed: { announce } })
+  const origin = { requestId: 'npm run clients', address: 'operator' }
+  const act = { origin, adminId: null }
+  if (command === 'list') return list(clients)
+  if (subject === '') throw new ScriptError(`Say which client.\n\n${USAGE}`)
+  switch (command) {
+    case 'create': {
+      const { client, secret } = await clients.create(bodyOf(subject), act)
+      console.log(`Created ${client.name}.\n\n  client_id      ${client.id}`)
+      if (secret !== null) console.log(`  client_secret  ${secret}\n\nIt is shown this once.`)
+      return
+    }
+    case 'show':
+      console.log(JSON.stringify(await clients.find(subject), null, 2))
+      return
+    case 'rotate-secret': {
+      const secret = await clients.rotateSecret(subject, act)
+      console.log(
+        `  client_secret  ${secret}\n\nShown this once; the one before works for a day more.`
+      )
+      return
+    }
+    case 'disable':
+    case 'enable':
+      await clients.setDisabled(subject, command === 'disable', act)
+      console.log(`Done.`)
+      return
+    case 'delete':
+      await clients.remove(subject, act)
+      console.log('Deleted; its tokens are refused.')
+      return
+    default:
+      throw new ScriptError(`There is no command "${command}".\n\n${USAGE}`)
+  }
+}
+
+async function list({ list: page }: ReturnType<typeof createClients>): Promise<void> {
+  let after: string | undefined
+  for (;;) {
+    const clients = await page(200, after)
+    for (const { id, name, authMethod, grantTypes, disabledAt } of clients) {
+      const grants = grantTypes.map((grant) => grant.split(':').at(-1)).join(', ')
+      const state = disabledAt === null ? '' : ', disabled'
+      console.log(`${id}  ${name}  (${authMethod}; ${grants}${state})`)
+    }
+    after = clients.at(-1)?.id
+    if (clients.length < 200 || after === undefined) return
+  }
+}
+
+function bodyOf(name: string): NewClientBody {
+  const { id, scope, audience } = values
+  const redirects = values['redirect-uri'] ?? []
+  const isWithPerson = !values.service
+  return {
+    client_name: name,
+    ...(id !== undefined && { client_id: id }),
+    token_endpoint_auth_method: values.public || values.device ? 'none' : 'client_secret_basic',
+    grant_types: grantsOf(),
+    redirect_uris: redirects,
+    post_logout_redirect_uris: values['post-logout-redirect-uri'] ?? [],
+    ...((scope !== undefined || !isWithPerson) && { scope: scope ?? '' }),
+    audiences: audience ?? [],
+    first_party: values['first-party'],
+    resource_server: values['resource-server'],
+    shows_roles: values['shows-roles'],
+    require_pkce: !values['no-pkce']
+  }
+}
+
+function grantsOf(): GrantType[] {
+  if (values.service) return ['client_credentials']
+  if (values.device) return ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token']
+  return ['authorization_code', 'refresh_token']
+}

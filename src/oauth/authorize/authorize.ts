@@ -1,0 +1,268 @@
+import type { User } from '../../accounts/user.ts'
+import type { RequestOrigin } from '../../audit/events.ts'
+import { OAuthError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Postgres } from '../../platform/postgres.ts'
+import type { BrowserSession } from '../../sessions/browser-sessions.ts'
+import { isRegisteredRedirect, type Client } from '../client.ts'
+import type { ConsentStore } from '../consent-store.ts'
+import type { ReadIdTokenHint } from '../id-token-hint.ts'
+import type { Subjects } from '../subjects.ts'
+import type { CodeStore } from './code-store.ts'
+import type { AuthorizationParameters } from './parameters.ts'
+import type { ReadParameters } from './pushed.ts'
+import { readRequest, type AuthorizationRequest } from './request.ts'
+import type { RequestStore, WaitingRequest } from './request-store.ts'
+
+/** Where an answer goes: to the letter what the client registered. */
+export type Destination = { redirectUri: string; responseMode: 'query' | 'form_post' }
+
+export type AuthorizeOutcome =
+  /** A code, or an error that the client is told. */
+  | { kind: 'answer'; to: Destination; parameters: Record<string, string> }
+  /** Somebody has to do something first; the request waits under `requestId`. */
+  | { kind: 'login' | 'consent'; requestId: string; loginHint: string | null }
+  /** The browser comes back by itself. */
+  | { kind: 'resume'; requestId: string }
+
+/** What the consent page shows. */
+export type ConsentQuestion = { client: Client; user: User; scopes: string[]; to: Destination }
+
+export type Authorize = ReturnType<typeof createAuthorize>
+
+export type AuthorizeDeps = {
+  postgres: Postgres
+  clock: Clock
+  issuer: string
+  readParameters: ReadParameters
+  requests: RequestStore
+  codes: CodeStore
+  consents: ConsentStore
+  findClient: (id: string) => Promise<Client | null>
+  readIdTokenHint: ReadIdTokenHint
+  subjects: Subjects
+}
+
+/** A request whose client and destination are right. What is wrong with it from here on, the client is told. */
+type Addressed = { client: Client; to: Destination; parameters: AuthorizationParameters }
+
+/** A request that is right, and what it waits with. */
+type Checked = Addressed & {
+  request: AuthorizationRequest
+  loginAfter: Date | null
+  waiting: WaitingRequest | null
+}
+
+/** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
+export function createAuthorize(deps: AuthorizeDeps) {
+  const { postgres, clock, issuer, requests, codes, consents, findClient, subjects } = deps
+  const { readParameters, readIdTokenHint } = deps
+
+  /**
+   * Answers a request, or keeps it until somebody has logged in and agreed.
+   * @throws {OAuthError} what may go to no client, because none is known for certain (SECURITY O1)
+   */
+  async function begin(
+    shown: AuthorizationParameters,
+    session: BrowserSession | null
+  ): Promise<AuthorizeOutcome> {
+    const { client, parameters } = await readParameters(shown)
+    const addressed = address(client, parameters)
+    return answering(addressed, async () => {
+      const request = readRequest(parameters, client)
+      const loginAfter = loginDueAfter(request)
+      return decide({ ...addressed, request, loginAfter, waiting: null }, session)
+    })
+  }
+
+  /**
+   * Keeps a request that was posted. A foreign page's POST comes without the login's cookie, so nothing is
+   * decided before the browser has followed a redirect.
+   * @returns the id to resume with
+   * @throws {OAuthError} as {@link begin}
+   */
+  async function hold(shown: AuthorizationParameters): Promise<AuthorizeOutcome> {
+    const { client, parameters } = await readParameters(shown)
+    const addressed = address(client, parameters)
+    return answering(addressed, async () => {
+      const request = readRequest(parameters, client)
+      const loginAfter = loginDueAfter(request)
+      const requestId = await requests.keep({ clientId: client.id, parameters, loginAfter })
+      return { kind: 'resume', requestId }
+    })
+  }
+
+  /** Goes on with a request that waited. */
+  async function resume(
+    requestId: string,
+    session: BrowserSession | null
+  ): Promise<AuthorizeOutcome> {
+    const waiting = await findWaiting(requestId)
+    return answering(waiting, () => decide(waiting, session))
+  }
+
+  /** What is asked of the person, for the consent page. Null when nothing is, or not of this one. */
+  async function question(
+    requestId: string,
+    session: BrowserSession
+  ): Promise<ConsentQuestion | null> {
+    const waiting = await findWaiting(requestId)
+    if (!(await isLoggedInEnough(waiting, session))) return null
+    const { client, request, to } = waiting
+    return { client, user: session.user, scopes: request.scopes, to }
+  }
+
+  /** What the person decided. A no is told to the client; a yes is remembered until it is taken back. */
+  async function decideConsent(
+    requestId: string,
+    session: BrowserSession,
+    isAgreed: boolean,
+    origin: RequestOrigin
+  ): Promise<AuthorizeOutcome> {
+    const waiting = await findWaiting(requestId)
+    return answering(waiting, async () => {
+      if (!(await isLoggedInEnough(waiting, session))) return interact('login', waiting)
+      const { client, request } = waiting
+      const userId = session.user.id
+      if (!isAgreed) {
+        const isOurs = await postgres.transaction((tx) => requests.spend(tx, requestId))
+        if (!isOurs) throw gone()
+        throw new OAuthError('access_denied', 'The person did not agree.')
+      }
+      await postgres.transaction(async (tx) => {
+        if (!(await requests.noteConsent(tx, requestId, userId))) throw gone()
+        await consents.give(tx, { userId, clientId: client.id, scopes: request.scopes }, origin)
+      })
+      return resume(requestId, session)
+    })
+  }
+
+  async function findWaiting(requestId: string): Promise<Checked> {
+    const waiting = await requests.find(requestId)
+    const client = waiting === null ? null : await findClient(waiting.clientId)
+    if (waiting === null || client === null) throw gone()
+    const addressed = address(client, waiting.parameters)
+    const request = readRequest(waiting.parameters, client)
+    return { ...addressed, request, loginAfter: waiting.loginAfter, waiting }
+  }
+
+  /** Login, then consent, then the code. */
+  async function decide(
+    checked: Checked,
+    session: BrowserSession | null
+  ): Promise<AuthorizeOutcome> {
+    const { prompt } = checked.request
+    if (session === null || !(await isLoggedInEnough(checked, session))) {
+      if (!prompt.includes('none')) return interact('login', checked)
+      throw new OAuthError('login_required', 'Nobody is logged in who is meant.')
+    }
+    if (!(await isAgreed(checked, session.user.id))) {
+      if (!prompt.includes('none')) return interact('consent', checked)
+      throw new OAuthError('consent_required', 'The person has not agreed to this.')
+    }
+    return issueCode(checked, session)
+  }
+
+  /** Whether this login is recent enough, and that of the person whom the client means. */
+  async function isLoggedInEnough(
+    { client, parameters, request, loginAfter }: Checked,
+    { user, authTime }: BrowserSession
+  ): Promise<boolean> {
+    if (loginAfter !== null && authTime < loginAfter) return false
+    const sub = subjects.subjectOf(client, user.id)
+    const asked = request.claims?.id_token?.['sub']?.value
+    if (asked !== undefined && asked !== sub) return false
+    if (parameters.id_token_hint === undefined) return true
+    const hint = await readIdTokenHint(parameters.id_token_hint)
+    return hint !== null && hint.sub === sub
+  }
+
+  async function isAgreed({ client, request, waiting }: Checked, userId: string): Promise<boolean> {
+    if (waiting?.consentedBy === userId) return true
+    if (request.prompt.includes('consent')) return false
+    if (client.isFirstParty) return true
+    const agreed = await consents.findScopes(userId, client.id)
+    // Agreeing to nothing is agreeing too: a first visit is always asked about.
+    return agreed.length > 0 && request.scopes.every((scope) => agreed.includes(scope))
+  }
+
+  async function interact(kind: 'login' | 'consent', checked: Checked): Promise<AuthorizeOutcome> {
+    const { client, parameters, loginAfter, waiting } = checked
+    const requestId =
+      waiting?.id ?? (await requests.keep({ clientId: client.id, parameters, loginAfter }))
+    return { kind, requestId, loginHint: parameters.login_hint ?? null }
+  }
+
+  async function issueCode(
+    { client, to, parameters, request, waiting }: Checked,
+    session: BrowserSession
+  ): Promise<AuthorizeOutcome> {
+    const { audience, claims, nonce, codeChallenge, dpopJkt, scopes } = request
+    const { user, authTime, amr } = session
+    const code = await postgres.transaction(async (tx) => {
+      if (waiting !== null && !(await requests.spend(tx, waiting.id))) throw gone()
+      return codes.create(tx, {
+        clientId: client.id,
+        userId: user.id,
+        parentId: session.id,
+        redirectUri: to.redirectUri,
+        scope: scopes.join(' '),
+        ...{ audience, claims, nonce, codeChallenge, dpopJkt, authTime, amr }
+      })
+    })
+    return { kind: 'answer', to, parameters: withState({ code }, parameters) }
+  }
+
+  /** From here on the client is told what is wrong, and by whom (RFC 9207). */
+  async function answering(
+    { to, parameters }: Addressed,
+    work: () => Promise<AuthorizeOutcome>
+  ): Promise<AuthorizeOutcome> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof OAuthError) || error instanceof GoneError) throw error
+      const told = { error: error.code, error_description: error.description }
+      return { kind: 'answer', to, parameters: withState(told, parameters) }
+    }
+  }
+
+  function withState(
+    answer: Record<string, string>,
+    { state }: AuthorizationParameters
+  ): Record<string, string> {
+    return { ...answer, ...(state !== undefined && { state }), iss: issuer }
+  }
+
+  /** `prompt=login` and `max_age`: the moment that counts is that of the request, or nobody would ever get past. */
+  function loginDueAfter({ prompt, maxAgeSeconds }: AuthorizationRequest): Date | null {
+    const now = clock.now().getTime()
+    if (prompt.includes('login') || prompt.includes('select_account')) return new Date(now)
+    return maxAgeSeconds === null ? null : new Date(now - maxAgeSeconds * 1_000)
+  }
+
+  return { begin, hold, resume, question, decideConsent }
+}
+
+/** @throws {OAuthError} when the destination is not one of the client's: nothing is sent there (SECURITY O1) */
+function address(client: Client, parameters: AuthorizationParameters): Addressed {
+  const { redirect_uri: redirectUri, response_mode: responseMode } = parameters
+  if (redirectUri === undefined || !isRegisteredRedirect(client, redirectUri)) {
+    throw new OAuthError('invalid_request', 'redirect_uri is not one that the client registered.')
+  }
+  const to = {
+    redirectUri,
+    responseMode: responseMode === 'form_post' ? ('form_post' as const) : ('query' as const)
+  }
+  return { client, to, parameters }
+}
+
+/** A waiting request that was answered, has expired, or never was: the client cannot be told. */
+class GoneError extends OAuthError {}
+
+function gone(): GoneError {
+  return new GoneError(
+    'invalid_request',
+    'This page has expired or was used. Go back to the application and start again.'
+  )
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import type { RequestOrigin } from '../../audit/events.ts'
+import type { Audit } from '../../audit/record.ts'
+import { randomToken, sha256 } from '../../lib/secrets.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { Prisma } from '../../platform/prisma/client.ts'
+import type { Postgres, Transaction } from '../../platform/postgres.ts'
+import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
+import type { BeginGrant } from '../../sessions/begin-grant.ts'
+import type { LiveSession } from '../../sessions/session.ts'
+import type { ClaimsRequest } from '../claims.ts'
+import { matchesChallenge } from '../pkce.ts'
+
+const CODE_SECONDS = 60
+
+/** What a code stands for. */
+export type NewCode = {
+  clientId: string
+  userId: string
+  parentId: string
+  redirectUri: string
+  scope: string
+  audience: string[]
+  claims: ClaimsRequest | null
+  nonce: string | null
+  codeChallenge: string | null
+  dpopJkt: string | null
+  authTime: Date
+  amr: string[]
+}
+
+/** What is shown with a code. */
+export type PresentedCode = {
+  code: string
+  clientId: string
+  redirectUri: string | null
+  verifier: string | null
+  dpopJkt: string | null
+  idleSeconds: number
+  absoluteSeconds: number
+}
+
+export type RedeemOutcome =
+  | {
+      kind: 'redeemed'
+      session: LiveSession
+      secret: Buffer
+      nonce: string | null
+      claims: ClaimsRequest | null
+    }
+  /** It was spent before: what it began has ended, and that is committed (RFC 6749 §4.1.2). */
+  | { kind: 'reused'; ended: EndedSession[] }
+  | { kind: 'unusable'; reason: string }
+
+export type CodeStore = ReturnType<typeof createCodeStore>
+
+export type CodeStoreDeps = {
+  postgres: Postgres
+  clock: Clock
+  record: Audit
+  beginGrant: BeginGrant
+  endSessions: EndSessions
+}
+
+type SpentCode = NewCode & { sessionId: string }
+
+export function createCodeStore({
+  postgres,
+  clock,
+  record,
+  beginGrant,
+  endSessions
+}: CodeStoreDeps) {
+  /** @returns the code, of which only the hash is kept */
+  async function create(tx: Transaction, code: NewCode): Promise<string> {
+    const value = randomToken()
+    const createdAt = clock.now()
+    const expiresAt = new Date(createdAt.getTime() + CODE_SECONDS * 1_000)
+    const claims = (code.claims ?? Prisma.DbNull) as Prisma.InputJsonValue
+    const codeHash = new Uint8Array(sha256(value))
+    await tx.authorizationCode.create({ data: { ...code, claims, codeHash, createdAt, expiresAt } })
+    return value
+  }
+
+  /**
+   * Spends a code and begins what it stands for. A wrong verifier, redirect URI or key burns it: whoever
+   * guesses has one guess.
+   */
+  async function redeem(presented: PresentedCode, origin: RequestOrigin): Promise<RedeemOutcome> {
+    const codeHash = new Uint8Array(sha256(presented.code))
+    const newSessionId = uuidv7({ msecs: clock.now().getTime() })
+    return postgres.transaction(async (tx): Promise<RedeemOutcome> => {
+      const [code] = await tx.$queryRaw<SpentCode[]>`
+        UPDATE authorization_code SET spent_at = latchkey_now(), session_id = ${newSessionId}::uuid
+         WHERE code_hash = ${codeHash} AND client_id = ${presented.clientId}
+           AND spent_at IS NULL AND expires_at > latchkey_now()
+        RETURNING client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
+                  redirect_uri AS "redirectUri", scope, audience, claims, nonce,
+                  code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
+                  auth_time AS "authTime", amr, session_id AS "sessionId"`
+      if (code === undefined) return judge(tx, codeHash, presented, origin)
+      const fault = faultOf(code, presented)
+      if (fault !== null) return { kind: 'unusable', reason: fault }
+      const secret = randomBytes(32)
+      const { redirectUri, codeChallenge, nonce, claims, sessionId: id, ...grant } = code
+      const { dpopJkt, idleSeconds, absoluteSeconds } = presented
+      const session = await beginGrant(
+        tx,
+        { ...grant, id, claims, dpopJkt, idleSeconds, absoluteSeconds, secret },
+        origin
+      )
+      if (session === null) return { kind: 'unusable', reason: 'the login that agreed has ended' }
+      return { kind: 'redeemed', session, secret, nonce, claims }
+    })
+  }
+
+  /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
+  async function judge(
+    tx: Transaction,
+    codeHash: Uint8Array<ArrayBuffer>,
+    { clientId }: PresentedCode,
+    origin: RequestOrigin
+  ): Promise<RedeemOutcome> {
+    const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
+    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
+    const { spentAt, sessionId, userId } = code
+    if (spentAt === null || sessionId === null) return { kind: 'unusable', reason: 'expired' }
+    const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
+    await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
+    return { kind: 'reused', ended }
+  }
+
+  return { create, redeem }
+}
+
+/** What does not fit a code, or null. */
+function faultOf(code: SpentCode, presented: PresentedCode): string | null {
+  const { verifier, redirectUri, dpopJkt } = presented
+  if (redirectUri !== code.redirectUri) return 'another redirect_uri'
+  // A verifier without a challenge is a downgrade (RFC 9700 §4.8.2).
+  if ((code.codeChallenge === null) !== (verifier === null)) return 'verifier missing or needless'
+  if (code.codeChallenge !== null && !matchesChallenge(verifier ?? '', code.codeChallenge)) {
+    return 'wrong verifier'
+  }
+  if (code.dpopJkt !== null && code.dpopJkt !== dpopJkt) return 'another DPoP key'
+  return null
+}

@@ -1,0 +1,72 @@
+import type { User } from '../accounts/user.ts'
+
+/** What may be asked of a claim (OpenID Connect Core §5.5.1). */
+type ClaimRequest = { essential?: boolean; value?: unknown; values?: unknown[] } | null
+/** The `claims` parameter: what is wanted by userinfo and what in the ID token. */
+export type ClaimsRequest = {
+  userinfo?: Record<string, ClaimRequest>
+  id_token?: Record<string, ClaimRequest>
+}
+
+/** What each scope stands for (OpenID Connect Core §5.4). There are no postal addresses here. */
+const SCOPE_CLAIMS: Record<string, string[]> = {
+  profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
+  email: ['email', 'email_verified'],
+  phone: ['phone_number', 'phone_number_verified']
+}
+
+/** Everything that is told about a person, for the metadata. */
+export const USER_CLAIMS = Object.values(SCOPE_CLAIMS).flat()
+
+/** The claims about a person that scopes and the `claims` parameter ask for; what is not known is left out. */
+export function claimsAbout(
+  user: User,
+  scopes: string[],
+  requested: Record<string, ClaimRequest> = {}
+): Record<string, unknown> {
+  const known: Record<string, unknown> = {
+    name: fullName(user),
+    given_name: user.name,
+    family_name: user.surname,
+    preferred_username: user.username,
+    locale: user.locale,
+    email: user.email,
+    email_verified: user.emailVerifiedAt !== null,
+    phone_number: user.phoneNumber,
+    phone_number_verified: user.phoneNumber === null ? null : false
+  }
+  const names = [...scopes.flatMap((scope) => SCOPE_CLAIMS[scope] ?? []), ...Object.keys(requested)]
+  const told = names.filter((name) => (known[name] ?? null) !== null)
+  return Object.fromEntries(told.map((name) => [name, known[name]]))
+}
+
+function fullName({ name, surname }: User): string | null {
+  const parts = [name, surname].filter((part) => part !== null && part !== '')
+  return parts.length === 0 ? null : parts.join(' ')
+}
+
+/**
+ * Reads a `claims` parameter.
+ * @returns null for what is not one
+ */
+export function parseClaimsRequest(text: string): ClaimsRequest | null {
+  try {
+    const value = JSON.parse(text) as unknown
+    if (!isRecord(value)) return null
+    const parts = [value['userinfo'], value['id_token']]
+    const isGood = parts.every(
+      (part) =>
+        part === undefined ||
+        part === null ||
+        (isRecord(part) &&
+          Object.values(part).every((request) => request === null || isRecord(request)))
+    )
+    return isGood ? value : null
+  } catch {
+    return null
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,55 @@
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose'
+import type { Clock } from '../platform/clock.ts'
+import type { VerifyAssertion } from './client-authentication.ts'
+import type { ClientKeysOf } from './client-keys.ts'
+import type { Client } from './client.ts'
+import type { SpendJti } from './jti-store.ts'
+import { CLIENT_ALGS } from './metadata.ts'
+
+/** Longer-lived assertions could be stolen from logs; their `jti` would be remembered for as long. */
+const MAX_LIFE_SECONDS = 3_600
+const SKEW_SECONDS = 10
+
+export type ClientAssertionsDeps = {
+  keysOf: ClientKeysOf
+  spendJti: SpendJti
+  clock: Clock
+  /** What `aud` may be: the issuer, and the endpoints that authenticate clients. */
+  audience: string[]
+}
+
+/** `private_key_jwt`: a client that signs instead of telling a secret (RFC 7523 §3, OpenID Connect Core §9). */
+export function createClientAssertions(deps: ClientAssertionsDeps): VerifyAssertion {
+  const { keysOf, spendJti, clock, audience } = deps
+
+  return async function verifyAssertion(client: Client, assertion: string): Promise<boolean> {
+    const payload = await verify(client, assertion)
+    if (payload === null) return false
+    const { jti, exp = 0 } = payload
+    const isShort = exp - clock.now().getTime() / 1_000 <= MAX_LIFE_SECONDS
+    if (typeof jti !== 'string' || jti === '' || !isShort) return false
+    const expiresAt = new Date((exp + SKEW_SECONDS) * 1_000)
+    return spendJti({ kind: 'assertion', issuer: client.id, jti, expiresAt })
+  }
+
+  async function verify(client: Client, assertion: string): Promise<JWTPayload | null> {
+    try {
+      const { kid } = decodeProtectedHeader(assertion)
+      const keys = await keysOf(client, kid)
+      if (keys === null) return null
+      const { payload } = await jwtVerify(assertion, keys, {
+        algorithms: CLIENT_ALGS,
+        issuer: client.id,
+        subject: client.id,
+        audience,
+        currentDate: clock.now(),
+        clockTolerance: SKEW_SECONDS,
+        requiredClaims: ['exp', 'jti']
+      })
+      return payload
+    } catch (error) {
+      if (error instanceof errors.JOSEError || error instanceof TypeError) return null
+      throw error
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { Postgres } from '../platform/postgres.ts'
+import type { Client } from './client.ts'
+
+export type ClientStore = ReturnType<typeof createClientStore>
+
+const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
+  id: 'id',
+  name: 'name',
+  authMethod: 'auth_method',
+  redirectUris: 'redirect_uris',
+  postLogoutRedirectUris: 'post_logout_redirect_uris',
+  backchannelLogoutUri: 'backchannel_logout_uri',
+  grantTypes: 'grant_types',
+  scopes: 'scopes',
+  audiences: 'audiences',
+  isFirstParty: 'is_first_party',
+  isResourceServer: 'is_resource_server',
+  requirePkce: 'require_pkce',
+  requirePar: 'require_par',
+  requireDpop: 'require_dpop',
+  showsRoles: 'shows_roles',
+  accessTokenTtlSeconds: 'access_token_ttl_seconds',
+  refreshIdleSeconds: 'refresh_idle_seconds',
+  refreshAbsoluteSeconds: 'refresh_absolute_seconds',
+  isPairwise: 'is_pairwise',
+  sectorIdentifier: 'sector_identifier',
+  jwks: 'jwks',
+  jwksUri: 'jwks_uri',
+  metadata: 'metadata'
+}
+
+const SELECTED = Object.entries(COLUMNS).map(([field, column]) => `c.${column} AS "${field}"`)
+
+/** With the secrets that are valid now: one, or two while one replaces the other. */
+const FIND = {
+  name: 'client_find',
+  text: `
+    SELECT ${SELECTED.join(', ')},
+           ARRAY(SELECT s.secret_hash FROM client_secret s
+                  WHERE s.client_id = c.id
+                    AND (s.expires_at IS NULL OR s.expires_at > latchkey_now())) AS "secretHashes"
+      FROM client c WHERE c.id = $1 AND c.disabled_at IS NULL`
+}
+
+export function createClientStore(postgres: Postgres) {
+  /** @returns null for a client that is unknown or disabled */
+  async function find(id: string): Promise<Client | null> {
+    const [client] = await postgres.query<Client>(FIND, [id])
+    return client ?? null
+  }
+
+  return { find }
+}

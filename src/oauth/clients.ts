@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { ProblemError } from '../errors.ts'
+import { randomToken, sha256 } from '../lib/secrets.ts'
+import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
+import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import type { ClientAct, ClientAdminStore, KeptClient } from './client-admin-store.ts'
+import {
+  toPolicy,
+  toWireClient,
+  type ClientChangesBody,
+  type NewClientBody
+} from './client-metadata.ts'
+import type { AuthMethod } from './client.ts'
+
+/** How long the secret before the newest still works, so that a fleet can change over. */
+export const SECRET_OVERLAP_SECONDS = 24 * 3_600
+
+/** A client with the secret that is shown this once; null for one that has none. */
+export type CreatedClient = { client: KeptClient; secret: string | null }
+
+export type Clients = ReturnType<typeof createClients>
+
+export type ClientsDeps = {
+  store: ClientAdminStore
+  revocationFeed: Pick<RevocationFeed, 'announce'>
+}
+
+/** The applications that may use this server, as operators keep them. */
+export function createClients({ store, revocationFeed }: ClientsDeps) {
+  /** @throws {ProblemError} `client_id_taken` @throws {OAuthError} as {@link toPolicy} */
+  async function create(body: NewClientBody, act: ClientAct): Promise<CreatedClient> {
+    const { client_id: id = `c_${randomBytes(12).toString('hex')}`, ...metadata } = body
+    // No client's subject may ever equal a person's (SECURITY O8).
+    if (id === FIRST_PARTY_CLIENT || /^[0-9a-f]{8}-/i.test(id) || /^https?:/i.test(id)) {
+      throw new ProblemError('client_id_taken', 'This client_id is reserved. Choose another one.')
+    }
+    const policy = toPolicy(id, metadata)
+    const secret = hasSecret(policy.authMethod) ? newSecret() : null
+    const client = await store.create(policy, secret === null ? null : hashOf(secret), act)
+    if (client === null) throw new ProblemError('client_id_taken', 'This client_id is taken.')
+    return { client, secret }
+  }
+
+  /** Changes what is named and leaves the rest. @throws {ProblemError} `not_found` @throws {OAuthError} */
+  async function change(
+    id: string,
+    changes: ClientChangesBody,
+    act: ClientAct
+  ): Promise<KeptClient> {
+    const {
+      client_id: _id,
+      created_at: _at,
+      disabled: _is,
+      ...before
+    } = toWireClient(await find(id))
+    return found(await store.replace(toPolicy(id, { ...before, ...changes }), act))
+  }
+
+  async function setDisabled(id: string, isDisabled: boolean, act: ClientAct): Promise<void> {
+    revocationFeed.announce(found(await store.setDisabled(id, isDisabled, act)))
+  }
+
+  async function remove(id: string, act: ClientAct): Promise<void> {
+    revocationFeed.announce(found(await store.remove(id, act)))
+  }
+
+  /** @returns the new secret; the one before works for a day more */
+  async function rotateSecret(id: string, act: ClientAct): Promise<string> {
+    const { authMethod } = await find(id)
+    if (!hasSecret(authMethod)) {
+      throw new ProblemError('invalid_request', `This client authenticates by ${authMethod}.`)
+    }
+    const secret = newSecret()
+    const isRotated = await store.rotateSecret(id, hashOf(secret), SECRET_OVERLAP_SECONDS, act)
+    found(isRotated ? isRotated : null)
+    return secret
+  }
+
+  async function find(id: string): Promise<KeptClient> {
+    return found(await store.find(id))
+  }
+
+  return { create, change, setDisabled, remove, rotateSecret, find, list: store.list }
+}
+
+function hasSecret(method: AuthMethod): boolean {
+  return method === 'client_secret_basic' || method === 'client_secret_post'
+}
+
+/** 256 bits, with a name for secret scanners. */
+function newSecret(): string {
+  return `lks_${randomToken()}`
+}
+
+function hashOf(secret: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(sha256(secret))
+}
+
+function found<T>(value: T | null): T {
+  if (value === null) throw new ProblemError('not_found', 'There is no such client.')
+  return value
+}

@@ -1,0 +1,85 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { originOf } from '../http/request-origin.ts'
+import { oauthErrors } from '../http/schemas.ts'
+import type { AuthenticateClient } from './client-authentication.ts'
+import type { Introspection } from './introspection.ts'
+import type { RevokeToken } from './revocation.ts'
+import { CLIENT_PARAMETERS } from './token-schemas.ts'
+
+const TokenForm = Type.Object({
+  ...CLIENT_PARAMETERS,
+  token: Type.String({ minLength: 1, maxLength: 16_384 }),
+  // A hint is a hint: both kinds are looked for (RFC 7009 §2.1).
+  token_type_hint: Type.Optional(Type.String({ maxLength: 128 }))
+})
+
+const JWT_ANSWER = 'application/token-introspection+jwt'
+
+const IntrospectionAnswerBody = Type.Object(
+  { active: Type.Boolean() },
+  { additionalProperties: true, description: 'RFC 7662 §2.2; as a JWT if Accept asks for it' }
+)
+
+export type IntrospectionRoutesOptions = {
+  authenticateClient: AuthenticateClient
+  introspection: Introspection
+  revokeToken: RevokeToken
+}
+
+export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRoutesOptions> = (
+  app,
+  { authenticateClient, introspection, revokeToken },
+  done
+) => {
+  const shared = {
+    tags: ['oauth'],
+    security: [{ client: [] }, {}],
+    consumes: ['application/x-www-form-urlencoded'],
+    body: TokenForm
+  }
+
+  app.post(
+    '/oauth/introspect',
+    {
+      config: { access: 'public' },
+      schema: {
+        ...shared,
+        summary: 'Whether a token holds, and what it says (RFC 7662)',
+        response: { 200: IntrospectionAnswerBody, ...oauthErrors(400, 401, 413, 415, 429) }
+      }
+    },
+    async ({ headers, body }, reply) => {
+      const caller = await authenticateClient(headers.authorization, body)
+      const wantsJwt = headers.accept?.includes(JWT_ANSWER) ?? false
+      if (!wantsJwt) return introspection.introspect(caller, body.token)
+      const jwt = await introspection.introspectSigned(caller, body.token)
+      return reply
+        .type(JWT_ANSWER)
+        .serializer((text: unknown) => String(text))
+        .send(jwt)
+    }
+  )
+
+  app.post(
+    '/oauth/revoke',
+    {
+      config: { access: 'public' },
+      schema: {
+        ...shared,
+        summary: 'Give a token back (RFC 7009); 200 whatever it was',
+        response: {
+          200: Type.Null({ description: 'It does not hold, or never did' }),
+          ...oauthErrors(400, 401, 413, 415, 429)
+        }
+      }
+    },
+    async (request, reply) => {
+      const { headers, body } = request
+      const client = await authenticateClient(headers.authorization, body)
+      await revokeToken(client, body.token, originOf(request))
+      return reply.code(200).send(null)
+    }
+  )
+  done()
+}

@@ -1,0 +1,83 @@
+import { OAuthError } from '../errors.ts'
+import type { FindSessionByToken } from '../sessions/session-lookup.ts'
+import type { SignJwt } from '../signing/jwt-signer.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { AccessTokenClaims } from '../tokens/access-token.ts'
+import type { TokenCheck } from '../tokens/token-check.ts'
+import { isPublic, type Client } from './client.ts'
+import type { Subjects } from './subjects.ts'
+
+/** RFC 7662 §2.2. An inactive token is told nothing else about. */
+export type IntrospectionAnswer =
+  | { active: false }
+  | ({ active: true; token_type: 'Bearer' | 'DPoP' | 'refresh_token' } & Record<string, unknown>)
+
+export type Introspection = ReturnType<typeof createIntrospection>
+
+export type IntrospectionDeps = {
+  checkToken: TokenCheck
+  findSessionByToken: FindSessionByToken
+  subjects: Subjects
+  signJwt: SignJwt
+  clock: Clock
+  issuer: string
+}
+
+const INACTIVE = { active: false } as const
+
+/** Introspection (RFC 7662): for resource servers that ask instead of verifying by themselves. */
+export function createIntrospection(deps: IntrospectionDeps) {
+  const { checkToken, findSessionByToken, subjects, signJwt, clock, issuer } = deps
+
+  /**
+   * @throws {OAuthError} `unauthorized_client` for a caller that cannot prove who it is
+   * @throws {UnavailableError} when it cannot be told: 503, never inactive
+   */
+  async function introspect(caller: Client, token: string): Promise<IntrospectionAnswer> {
+    if (isPublic(caller)) {
+      throw new OAuthError('unauthorized_client', 'Only a client with a secret may introspect.')
+    }
+    const claims = await checkToken(token, null)
+    if (claims !== null) return mayKnow(caller, claims) ? describe(claims) : INACTIVE
+    return describeRefreshToken(caller, token)
+  }
+
+  /** A refresh token is its own client's business only, and only the newest one is live. */
+  async function describeRefreshToken(caller: Client, token: string): Promise<IntrospectionAnswer> {
+    const session = await findSessionByToken(token, caller.id)
+    if (session === null || !session.isNewest) return INACTIVE
+    return {
+      active: true,
+      token_type: 'refresh_token',
+      iss: issuer,
+      sub: subjects.subjectOf(caller, session.userId),
+      client_id: caller.id,
+      scope: session.scope,
+      exp: Math.floor(session.endsAt.getTime() / 1_000)
+    }
+  }
+
+  /** The same as a JWT, for callers that keep it as evidence (RFC 9701 §5). */
+  async function introspectSigned(caller: Client, token: string): Promise<string> {
+    const answer = await introspect(caller, token)
+    const iat = Math.floor(clock.now().getTime() / 1_000)
+    return signJwt('token-introspection+jwt', {
+      iss: issuer,
+      aud: caller.id,
+      iat,
+      token_introspection: answer
+    })
+  }
+
+  return { introspect, introspectSigned }
+}
+
+/** A token is told to whom it is for, or to whoever the operator trusts with all of them (SECURITY O12). */
+function mayKnow({ id, isResourceServer }: Client, { aud }: AccessTokenClaims): boolean {
+  return isResourceServer || [aud].flat().includes(id)
+}
+
+function describe(claims: AccessTokenClaims): IntrospectionAnswer {
+  const tokenType = claims.cnf === undefined ? ('Bearer' as const) : ('DPoP' as const)
+  return { active: true, token_type: tokenType, ...claims }
+}

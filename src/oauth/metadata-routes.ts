@@ -1,0 +1,35 @@
+import type { FastifyPluginCallback } from 'fastify'
+import { Type } from 'typebox'
+import { serverMetadata } from './metadata.ts'
+
+const MAX_AGE_SECONDS = 300
+
+const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
+
+/** RFC 8414 §3 and OpenID Connect Discovery §4: one truth under two names. */
+export const metadataRoutes: FastifyPluginCallback<{ issuer: string }> = (
+  app,
+  { issuer },
+  done
+) => {
+  const body = Buffer.from(JSON.stringify(serverMetadata(issuer)))
+  for (const name of ['openid-configuration', 'oauth-authorization-server']) {
+    app.get(
+      `/.well-known/${name}`,
+      {
+        config: { access: 'public' },
+        schema: {
+          tags: ['oauth'],
+          summary: 'What this server can do, and where',
+          response: { 200: Metadata }
+        }
+      },
+      (_request, reply) =>
+        reply
+          .header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`)
+          .type('application/json')
+          .send(body)
+    )
+  }
+  done()
+}

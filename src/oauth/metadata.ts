@@ -1,0 +1,46 @@
+import { AUTH_METHODS, GRANT_TYPES, OPENID_SCOPES } from './client.ts'
+import { ACR } from './id-token.ts'
+import { USER_CLAIMS } from './claims.ts'
+
+/** Algorithms that a client may sign assertions, proofs and request objects with. */
+export const CLIENT_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA']
+
+/**
+ * What the server can do, for both metadata documents (RFC 8414, OpenID Connect Discovery §3): only what
+ * works, and an issuer that is equal to the byte.
+ */
+export function serverMetadata(issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/oauth/authorize`,
+    token_endpoint: `${issuer}/oauth/token`,
+    userinfo_endpoint: `${issuer}/oauth/userinfo`,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    pushed_authorization_request_endpoint: `${issuer}/oauth/par`,
+    introspection_endpoint: `${issuer}/oauth/introspect`,
+    revocation_endpoint: `${issuer}/oauth/revoke`,
+    end_session_endpoint: `${issuer}/oauth/logout`,
+    scopes_supported: OPENID_SCOPES.filter((scope) => scope !== 'address'),
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    grant_types_supported: GRANT_TYPES.filter((grant) => !grant.startsWith('urn:')),
+    subject_types_supported: ['public', 'pairwise'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    acr_values_supported: [ACR],
+    claim_types_supported: ['normal'],
+    claims_supported: ['sub', 'auth_time', 'acr', 'amr', 'sid', ...USER_CLAIMS],
+    claims_parameter_supported: true,
+    request_parameter_supported: true,
+    request_object_signing_alg_values_supported: CLIENT_ALGS,
+    request_uri_parameter_supported: false,
+    require_request_uri_registration: false,
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
+    dpop_signing_alg_values_supported: CLIENT_ALGS,
+    code_challenge_methods_supported: ['S256'],
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
+    authorization_response_iss_parameter_supported: true,
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account']
+  }
+}

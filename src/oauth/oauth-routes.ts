@@ -1,0 +1,97 @@
+import { parse } from 'node:querystring'
+import formbody from '@fastify/formbody'
+import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError, ProblemError } from '../errors.ts'
+import { introspectionRoutes, type IntrospectionRoutesOptions } from './introspection-routes.ts'
+import { parRoutes, type ParRoutesOptions } from './par-routes.ts'
+import { oauthTokenRoutes, type TokenRoutesOptions } from './token-routes.ts'
+import { userinfoRoutes, type UserinfoRoutesOptions } from './userinfo-routes.ts'
+
+export type OAuthRoutesOptions = TokenRoutesOptions &
+  UserinfoRoutesOptions &
+  ParRoutesOptions &
+  IntrospectionRoutesOptions
+
+/**
+ * What clients call: form bodies and RFC 6749 errors. Nothing outside speaks either. Open to every origin,
+ * for nothing here rides on a cookie.
+ */
+export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, options) => {
+  app.removeContentTypeParser('application/json')
+  await app.register(formbody, { parser: parseForm })
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  })
+  app.setErrorHandler(writeOAuthError)
+  await app.register(oauthTokenRoutes, options)
+  await app.register(userinfoRoutes, options)
+  await app.register(parRoutes, options)
+  await app.register(introspectionRoutes, options)
+}
+
+/** Empty values are as if they were not there (RFC 6749 §3.2); a repeated one stays an array and fails. */
+export function parseForm(body: string): Record<string, string | string[]> {
+  const fields = Object.entries(parse(body)).filter(
+    (field): field is [string, string | string[]] => field[1] !== undefined && field[1] !== ''
+  )
+  return Object.fromEntries(fields)
+}
+
+function writeOAuthError(
+  error: FastifyError | ProblemError | OAuthError,
+  request: FastifyRequest,
+  reply: FastifyReply
+) {
+  const refusal = toOAuthError(error)
+  const { code, description } = refusal
+  const status = error instanceof ProblemError ? error.status : refusal.status
+  if (status >= 500) request.log.error({ err: error }, 'request failed')
+  request.refusal = error.message
+  if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
+    reply.header('retry-after', String(error.retryAfterSeconds))
+  }
+  const challenge = challengeOf(refusal, request)
+  if (challenge !== null) reply.header('www-authenticate', challenge)
+  return reply
+    .code(status)
+    .type('application/json')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send({ error: code, error_description: description })
+}
+
+/** RFC 6749 §5.2, RFC 6750 §3, RFC 9449 §7.1: how to come in. */
+function challengeOf(
+  { code, description }: OAuthError,
+  { headers }: FastifyRequest
+): string | null {
+  if (code === 'invalid_client') return 'Basic realm="latchkey"'
+  if (code !== 'invalid_token' && code !== 'insufficient_scope') return null
+  const scheme = /^DPoP /i.test(headers.authorization ?? '')
+    ? 'DPoP algs="ES256 RS256 EdDSA"'
+    : 'Bearer'
+  const separator = scheme === 'Bearer' ? ' ' : ', '
+  return `${scheme}${separator}error="${code}", error_description="${description}"`
+}
+
+function toOAuthError(error: FastifyError | ProblemError | OAuthError): OAuthError {
+  if (error instanceof OAuthError) return error
+  if (error instanceof ProblemError) {
+    if (error.status === 429) return new OAuthError('too_many_requests', error.detail)
+    if (error.status === 503) return new OAuthError('temporarily_unavailable', error.detail)
+    if (error.status < 500) return new OAuthError('invalid_request', error.detail)
+  } else if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new OAuthError('invalid_request', describe(error))
+  }
+  return new OAuthError('server_error', 'Something went wrong here. It has been logged.')
+}
+
+/** Names the parameter and the rule, never its value. */
+function describe(error: FastifyError): string {
+  const [violation] = error.validation ?? []
+  if (violation === undefined)
+    return 'Send a form: application/x-www-form-urlencoded, not above 64 KiB.'
+  const { missingProperty } = violation.params as { missingProperty?: string }
+  const name = missingProperty ?? violation.instancePath.split('/')[1] ?? ''
+  if (violation.keyword === 'required') return `${name} is required.`
+  return `${name} is malformed, too long, or repeated.`
+}

@@ -1,0 +1,36 @@
+import { OAuthError } from '../errors.ts'
+import type { Client } from './client.ts'
+
+/** A form's parameter that may be repeated (RFC 8707 §2). */
+export function listOf(value: string | string[] | undefined): string[] {
+  return value === undefined ? [] : [...new Set([value].flat())]
+}
+
+/**
+ * The resource servers that a grant is for: those asked for, or all that the client may reach.
+ * @throws {OAuthError} `invalid_target` (RFC 8707 §2)
+ */
+export function grantAudience(client: Client, resources: string[]): string[] {
+  if (!resources.every((resource) => client.audiences.includes(resource))) {
+    throw new OAuthError('invalid_target', 'The client may not ask for this resource.')
+  }
+  return resources.length > 0 ? resources : client.audiences
+}
+
+/**
+ * The audience of one access token: what is asked for of the grant's, and the issuer where there is
+ * nothing else, or where userinfo has to take it (OpenID Connect Core §5.3).
+ * @throws {OAuthError} `invalid_target`
+ */
+export function narrowAudience(
+  held: string[],
+  resources: string[],
+  { issuer, scope }: { issuer: string; scope: string }
+): string[] {
+  if (!resources.every((resource) => held.includes(resource))) {
+    throw new OAuthError('invalid_target', 'The grant is not for this resource.')
+  }
+  const audience = resources.length > 0 ? resources : held
+  const isForUserinfo = scope.split(' ').includes('openid')
+  return audience.length === 0 || isForUserinfo ? [...audience, issuer] : audience
+}

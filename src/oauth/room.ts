@@ -1,0 +1,189 @@
+import type { Accounts } from '../accounts/room.ts'
+import type { Audit } from '../audit/record.ts'
+import type { Config } from '../config.ts'
+import type { MailRoom } from '../mail/room.ts'
+import type { Platform } from '../platform/open-platform.ts'
+import type { EndSessions } from '../sessions/end-sessions.ts'
+import type { Sessions } from '../sessions/room.ts'
+import type { Signing } from '../signing/room.ts'
+import type { RequestOrigin } from '../audit/events.ts'
+import type { Tokens } from '../tokens/room.ts'
+import { createAuthorize } from './authorize/authorize.ts'
+import { createCodeStore } from './authorize/code-store.ts'
+import { createParameterReader, createRequestPusher } from './authorize/pushed.ts'
+import { createRequestObjects } from './authorize/request-object.ts'
+import { createRequestStore } from './authorize/request-store.ts'
+import { createLogoutNotifier } from './backchannel/logout-notice.ts'
+import { createClientAdminStore } from './client-admin-store.ts'
+import { createClientAssertions } from './client-assertion.ts'
+import { createClientAuthentication } from './client-authentication.ts'
+import { createClientKeys } from './client-keys.ts'
+import { createClientStore } from './client-store.ts'
+import { createClients } from './clients.ts'
+import { createConsentStore } from './consent-store.ts'
+import { createDpop } from './dpop.ts'
+import { createGrantStore } from './grant-store.ts'
+import { createCodeGrant } from './grants/authorization-code.ts'
+import { clientCredentials } from './grants/client-credentials.ts'
+import { createRefreshGrant } from './grants/refresh-token.ts'
+import { createIdTokenHints } from './id-token-hint.ts'
+import { createIdTokens } from './id-token.ts'
+import { createIntrospection } from './introspection.ts'
+import { createJtiStore } from './jti-store.ts'
+import { createLogoutRequests } from './logout.ts'
+import { createRevocationVerbs } from './revocation-store.ts'
+import { createRevocation } from './revocation.ts'
+import { createBindingRule } from './shown-token.ts'
+import { createSubjects } from './subjects.ts'
+import { createTokenAnswers } from './token-answer.ts'
+import { createTokenEndpoint, type Grant } from './token-endpoint.ts'
+import { createUserinfo } from './userinfo.ts'
+
+export type OAuthDeps = {
+  mail: MailRoom
+  platform: Platform
+  config: Config
+  record: Audit
+  signing: Signing
+  tokens: Tokens
+  accounts: Accounts
+  sessions: Sessions
+  endSessions: EndSessions
+}
+
+export type OAuth = ReturnType<typeof openOAuth>
+
+/** OAuth 2.0 and OpenID Connect: applications that people let in, and services that come by themselves. */
+export function openOAuth(deps: OAuthDeps) {
+  const { platform, config, record, mail, signing, tokens, accounts, sessions } = deps
+  const { endSessions } = deps
+  const { postgres, clock, sealer, dataKeys } = platform
+  const { issuer, refreshIdleSeconds: idleSeconds } = config
+  const { revocationFeed, accessTokens, checkToken } = tokens
+  const { findUser } = accounts
+
+  const findClient = createClientStore(postgres).find
+  const keysOf = createClientKeys({ outbound: platform.outbound, clock })
+  const { spend: spendJti } = createJtiStore(postgres)
+  const verifyDpop = createDpop({ clock, spendJti })
+  const readRequestObject = createRequestObjects({ keysOf, clock, issuer })
+  const subjects = createSubjects(dataKeys)
+  const requests = createRequestStore({ postgres, sealer, clock })
+  const { beginGrant, findSessionByToken } = sessions
+  const codes = createCodeStore({ postgres, clock, record, beginGrant, endSessions })
+  const consents = createConsentStore({ postgres, clock, record, endSessions })
+  const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
+  const grantStore = createGrantStore(postgres)
+  const issueIdToken = createIdTokens({ signJwt: signing.signJwt, clock, issuer })
+  const readIdTokenHint = createIdTokenHints({ keyRing: signing.keyRing, issuer })
+
+  const grants = new Map<string, Grant>([
+    [
+      'authorization_code',
+      createCodeGrant({
+        store: codes,
+        revocationFeed,
+        idleSeconds,
+        absoluteSeconds: config.refreshAbsoluteSeconds
+      })
+    ],
+    ['refresh_token', createRefreshGrant({ rotate: sessions.rotate, idleSeconds })],
+    ['client_credentials', clientCredentials]
+  ])
+
+  const authenticateClient = createClientAuthentication({
+    findClient,
+    verifyAssertion: createClientAssertions({
+      keysOf,
+      spendJti,
+      clock,
+      audience: [issuer, `${issuer}/oauth/token`, `${issuer}/oauth/par`]
+    })
+  })
+
+  const notices = mail.startWorker(
+    'logout_notice',
+    createLogoutNotifier({
+      findClient,
+      subjects,
+      signJwt: signing.signJwt,
+      outbound: platform.outbound,
+      clock,
+      issuer
+    })
+  )
+
+  return {
+    stop: notices.stop,
+    clients: createClients({
+      store: createClientAdminStore({ postgres, clock, record }),
+      revocationFeed
+    }),
+    authenticateClient,
+    verifyDpop,
+    issuer,
+    pushRequest: createRequestPusher({ readRequestObject, requests }),
+    authorize: createAuthorize({
+      postgres,
+      clock,
+      issuer,
+      readParameters: createParameterReader({ findClient, readRequestObject, requests }),
+      requests,
+      codes,
+      consents,
+      findClient,
+      readIdTokenHint,
+      subjects
+    }),
+    token: createTokenEndpoint({
+      authenticateClient,
+      verifyDpop,
+      issuer,
+      grants,
+      answer: createTokenAnswers({
+        accessTokens,
+        issueIdToken,
+        refreshTokenOf: sessions.refreshTokenOf,
+        subjects,
+        findUser,
+        issuer
+      })
+    }),
+    introspection: createIntrospection({
+      checkToken,
+      findSessionByToken,
+      subjects,
+      signJwt: signing.signJwt,
+      clock,
+      issuer
+    }),
+    requestLogout: createLogoutRequests({
+      findClient,
+      readIdTokenHint,
+      grants: grantStore,
+      revocations,
+      revocationFeed
+    }),
+    revokeToken: createRevocation({
+      checkToken,
+      findSessionByToken,
+      store: revocations,
+      revocationFeed
+    }),
+    userinfo: createUserinfo({
+      checkToken,
+      issuer,
+      findGrant: async (sessionId) => {
+        const grant = await grantStore.findLive(sessionId)
+        const user = grant === null ? null : await findUser(grant.userId)
+        return grant === null || user === null ? null : { user, claims: grant.claims }
+      },
+      requireBinding: createBindingRule(verifyDpop)
+    }),
+    listConsents: consents.list,
+    /** Ends what the client was let in with, too. */
+    revokeConsent: async (userId: string, clientId: string, origin: RequestOrigin) => {
+      revocationFeed.announce(await consents.revoke(userId, clientId, origin))
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import type { RequestOrigin } from '../audit/events.ts'
+import { OAuthError } from '../errors.ts'
+import type { Client, GrantType } from './client.ts'
+import type { AuthenticateClient } from './client-authentication.ts'
+import type { VerifyDpop } from './dpop.ts'
+import type { AnswerGrant, Granted, TokenAnswer } from './token-answer.ts'
+import type { TokenRequest } from './token-schemas.ts'
+
+/** What a grant is given once the shared phases have passed. */
+export type GrantCall = {
+  form: TokenRequest
+  client: Client
+  /** The thumbprint of the key that a DPoP proof has shown; null without one. */
+  dpopJkt: string | null
+  origin: RequestOrigin
+}
+
+/** One way of getting tokens; it fills in its own part and cannot forget the others. */
+export type Grant = (call: GrantCall) => Promise<Granted>
+
+/** What came beside the form. */
+export type TokenCall = {
+  authorization: string | undefined
+  dpop: string | undefined
+  origin: RequestOrigin
+}
+
+export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>
+
+export type TokenEndpointDeps = {
+  authenticateClient: AuthenticateClient
+  verifyDpop: VerifyDpop
+  issuer: string
+  grants: Map<string, Grant>
+  answer: AnswerGrant
+}
+
+/** The token endpoint (RFC 6749 §3.2): the same numbered phases for every grant. */
+export function createTokenEndpoint(deps: TokenEndpointDeps) {
+  const { authenticateClient, verifyDpop, issuer, grants, answer } = deps
+
+  /** @throws {OAuthError} */
+  return async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
+    // 1. A grant that exists.
+    const grant = grants.get(form.grant_type)
+    if (grant === undefined) {
+      throw new OAuthError('unsupported_grant_type', 'This grant type is not supported.')
+    }
+    // 2. A client that proves who it is.
+    const client = await authenticateClient(call.authorization, form)
+    // 3. A grant that it may use.
+    if (!client.grantTypes.includes(form.grant_type as GrantType)) {
+      throw new OAuthError('unauthorized_client', 'The client may not use this grant type.')
+    }
+    // 4. A key to bind the tokens to, if one is shown or due (RFC 9449 §5).
+    const url = `${issuer}/oauth/token`
+    const dpopJkt =
+      call.dpop === undefined ? null : await verifyDpop({ proof: call.dpop, method: 'POST', url })
+    if (dpopJkt === null && client.requireDpop) {
+      throw new OAuthError('invalid_dpop_proof', 'This client has to send a DPoP proof.')
+    }
+    // 5. The grant's own part.
+    const granted = await grant({ form, client, dpopJkt, origin: call.origin })
+    // 6. Tokens.
+    return answer(client, granted, dpopJkt)
+  }
+}

@@ -1,0 +1,154 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import { originOf } from '../http/request-origin.ts'
+import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
+import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
+import { loginPath } from './continue.ts'
+import { pageRoute, type Pages } from './room.ts'
+
+const RequestId = Type.String({ minLength: 43, maxLength: 43 })
+const WaitingQuery = Type.Object({ request: RequestId })
+const decisionFields = {
+  request: RequestId,
+  decision: Type.Union([Type.Literal('allow'), Type.Literal('deny')])
+}
+
+export type AuthorizePagesOptions = { pages: Pages; authorize: Authorize }
+
+/** Where applications send people: the authorization endpoint, and the page that asks whether to let them in. */
+export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions> = (
+  app,
+  { pages, authorize },
+  done
+) => {
+  app.get(
+    '/oauth/authorize',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['oauth'],
+        summary:
+          'Send a browser here to log somebody in (RFC 6749 §3.1, OpenID Connect Core §3.1.2)',
+        querystring: AuthorizationParameters,
+        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 503: ERROR_PAGE }
+      }
+    },
+    async (request, reply) => {
+      const session = await pages.findBrowserSession(request)
+      return send(reply, await authorize.begin(request.query, session))
+    }
+  )
+
+  app.post(
+    '/oauth/authorize',
+    {
+      config: { access: 'public' },
+      schema: {
+        tags: ['oauth'],
+        summary: 'The same by a form, for requests that are too long for a URL',
+        consumes: ['application/x-www-form-urlencoded'],
+        body: AuthorizationParameters,
+        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 503: ERROR_PAGE }
+      }
+    },
+    async (request, reply) => send(reply, await authorize.hold(request.body))
+  )
+
+  app.get(
+    '/oauth/authorize/resume',
+    { ...pageRoute, schema: { ...pageRoute.schema, querystring: WaitingQuery } },
+    async (request, reply) => {
+      const session = await pages.findBrowserSession(request)
+      return send(reply, await authorize.resume(request.query.request, session))
+    }
+  )
+
+  app.get(
+    '/consent',
+    { ...pageRoute, schema: { ...pageRoute.schema, querystring: WaitingQuery } },
+    async (request, reply) => {
+      const { request: requestId } = request.query
+      const session = await pages.requireBrowserSession(request, reply, resumePath(requestId))
+      if (session === null) return reply
+      const question = await authorize.question(requestId, session)
+      if (question === null) return reply.redirect(resumePath(requestId), 303)
+      const { client, user, scopes, to } = question
+      const data = {
+        client: client.name,
+        host: new URL(to.redirectUri).host,
+        person: user.email,
+        scopes: scopes.map(describeScope),
+        requestId,
+        otherPath: loginPath(resumePath(requestId))
+      }
+      return pages.renderPage(reply, 'consent', data, { leadsToApplication: true })
+    }
+  )
+
+  app.post('/consent', pages.pageForm(decisionFields), async (request, reply) => {
+    const { request: requestId, decision } = request.body
+    const session = await pages.requireBrowserSession(request, reply, resumePath(requestId))
+    if (session === null) return reply
+    const isAgreed = decision === 'allow'
+    return send(
+      reply,
+      await authorize.decideConsent(requestId, session, isAgreed, originOf(request))
+    )
+  })
+
+  function send(reply: FastifyReply, outcome: AuthorizeOutcome): FastifyReply {
+    switch (outcome.kind) {
+      case 'login':
+        return reply.redirect(
+          loginPath(resumePath(outcome.requestId), outcome.loginHint ?? undefined),
+          303
+        )
+      case 'consent':
+        return reply.redirect(`/consent?request=${outcome.requestId}`, 303)
+      case 'resume':
+        return reply.redirect(resumePath(outcome.requestId), 303)
+      case 'answer':
+        return answer(reply, outcome)
+    }
+  }
+
+  /** 303, so that no browser posts a form on to the application (RFC 9700 §4.12). */
+  function answer(
+    reply: FastifyReply,
+    { to, parameters }: Extract<AuthorizeOutcome, { kind: 'answer' }>
+  ): FastifyReply {
+    if (to.responseMode === 'form_post') {
+      const data = { action: to.redirectUri, fields: Object.entries(parameters) }
+      return pages.renderPage(reply, 'form-post', data, { leadsToApplication: true })
+    }
+    const url = new URL(to.redirectUri)
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.append(name, value)
+    return reply.redirect(url.href, 303)
+  }
+
+  done()
+}
+
+const SEE_OTHER = {
+  description: 'To the application with a code or an error, to the login, or to the consent',
+  type: 'null'
+}
+const ERROR_PAGE = {
+  description: 'A page for the person: there is no application that could be told',
+  content: { 'text/html': { schema: Type.String() } }
+}
+
+const resumePath = (requestId: string) => `/oauth/authorize/resume?request=${requestId}`
+
+const SCOPE_SENTENCES: Record<string, string> = {
+  openid: 'know who you are',
+  profile: 'see your name, username and language',
+  email: 'see your e-mail address',
+  phone: 'see your phone number',
+  offline_access: 'stay connected while you are away'
+}
+
+function describeScope(scope: string): string {
+  return SCOPE_SENTENCES[scope] ?? scope
+}
