@@ -58,7 +58,7 @@ export const outboxRoutes: FastifyPluginCallbackTypebox<OutboxRoutesOptions> = (
         ...tagged,
         summary: 'Send a parked message again, now',
         params: OutboxParams,
-        response: { 200: MessageAnswer, ...problems(401, 403, 404, 409, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) }
       }
     },
     async (request) => {
@@ -75,7 +75,7 @@ export const outboxRoutes: FastifyPluginCallbackTypebox<OutboxRoutesOptions> = (
         ...tagged,
         summary: 'Delete a message that is not sent',
         params: OutboxParams,
-        response: { 200: MessageAnswer, ...problems(401, 403, 404, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 413, 415, 422) }
       }
     },
     async (request) => {

@@ -75,7 +75,7 @@ export const clientAdminRoutes: FastifyPluginCallbackTypebox<{ clients: Clients 
         ...tagged,
         summary: 'One client',
         params: ClientParams,
-        response: { 200: ClientAnswer, ...problems(401, 403, 404, 422) }
+        response: { 200: ClientAnswer, ...problems(401, 403, 404) }
       }
     },
     async (request) => ({ client: toWireClient(await clients.find(request.params.id)) })
@@ -108,7 +108,7 @@ export const clientAdminRoutes: FastifyPluginCallbackTypebox<{ clients: Clients 
         ...tagged,
         summary: 'Forget a client; its tokens are refused at once',
         params: ClientParams,
-        response: { 200: MessageAnswer, ...problems(401, 403, 404, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 413, 415) }
       }
     },
     async (request) => {
@@ -126,7 +126,7 @@ export const clientAdminRoutes: FastifyPluginCallbackTypebox<{ clients: Clients 
           ...tagged,
           summary: name === 'disable' ? 'Refuse its tokens and give no more' : 'Let it in again',
           params: ClientParams,
-          response: { 200: MessageAnswer, ...problems(401, 403, 404, 422) }
+          response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 413, 415) }
         }
       },
       async (request) => {
@@ -144,7 +144,7 @@ export const clientAdminRoutes: FastifyPluginCallbackTypebox<{ clients: Clients 
         ...tagged,
         summary: 'A new secret; the one before works for a day more',
         params: ClientParams,
-        response: { 200: SecretAnswer, ...problems(400, 401, 403, 404, 422) }
+        response: { 200: SecretAnswer, ...problems(400, 401, 403, 404, 413, 415) }
       }
     },
     async (request) => ({

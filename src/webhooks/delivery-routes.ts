@@ -46,7 +46,7 @@ export const deliveryRoutes: FastifyPluginCallbackTypebox<DeliveryRoutesOptions>
         ...tagged,
         summary: 'Send an event of the type webhook.tested',
         params: WebhookParams,
-        response: { 200: TestAnswer, ...problems(401, 403, 404, 409, 422) }
+        response: { 200: TestAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) }
       }
     },
     async (request) => ({ event_id: await webhooks.test(actOf(request), request.params.id) })

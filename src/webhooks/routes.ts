@@ -118,7 +118,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookRoutesOptions> = as
         ...tagged,
         summary: 'Remove an endpoint; what waits for it is not sent',
         params: WebhookParams,
-        response: { 200: MessageAnswer, ...problems(401, 403, 404, 422) }
+        response: { 200: MessageAnswer, ...problems(400, 401, 403, 404, 413, 415, 422) }
       }
     },
     async (request) => {
@@ -135,7 +135,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookRoutesOptions> = as
         ...tagged,
         summary: 'A new secret; the one until now signs too for 24 hours',
         params: WebhookParams,
-        response: { 200: WebhookWithSecretAnswer, ...problems(401, 403, 404, 422) }
+        response: { 200: WebhookWithSecretAnswer, ...problems(400, 401, 403, 404, 413, 415, 422) }
       }
     },
     async (request) => {

@@ -8,6 +8,7 @@ import { operationsOf, sampleBody, type Operation } from '../support/operations.
 import { isProblem } from '../support/problem.ts'
 import { callAccounts } from './calls/accounts.ts'
 import { callAdmin } from './calls/admin.ts'
+import { callIntegrations } from './calls/integrations.ts'
 import { callOperations } from './calls/operations.ts'
 import { callSessions } from './calls/sessions.ts'
 import { givenAdmin } from './calls/world.ts'
@@ -51,7 +52,7 @@ const NOT_PROVOKED: Record<string, string> = {
   'GET /metrics 503': 'the numbers are told from memory, whatever is away'
 }
 
-const app = await startApp(t)
+const app = await startApp(t, { OUTBOUND_ALLOWED_HOSTS: 'localhost:9' })
 const operations = await operationsOf(app)
 const { call, answered } = createCallLog(app, operations)
 const limits = { RATE_LIMIT_LOGIN_PER_MINUTE: '1', RATE_LIMIT_REGISTER_PER_HOUR: '1' }
@@ -63,7 +64,14 @@ const strict = await startApp(t, {
 })
 const { wire, app: cutOffServer } = await startBehindWire(t, app)
 const cutOff: Pick<TestApp, 'app'> = { app: cutOffServer }
-const world = { app, call, strict, cutOff }
+const suspicious = await startApp(t, {
+  ...app.env,
+  CAPTCHA_PROVIDER: 'turnstile',
+  CAPTCHA_SITE_KEY: 'site',
+  CAPTCHA_SECRET: 'secret',
+  CAPTCHA_AFTER_ATTEMPTS: '0'
+})
+const world = { app, call, operations, strict, suspicious, cutOff }
 
 const bodyOf = ({ body }: Operation) => (body === null ? undefined : sampleBody(body))
 const withBody = ({ method }: Operation) => method !== 'GET'
@@ -82,6 +90,7 @@ void t.test('every room, called as people call it: done', async (t) => {
   await callAccounts(world)
   await callSessions(world)
   await callAdmin(world)
+  await callIntegrations(world)
   await callOperations(world)
   for (const [name, statuses] of answered) {
     t.ok(

@@ -78,7 +78,7 @@ async function callEmailChange({ app, call }: Caller): Promise<void> {
   await app.post('/auth/verify-email', { token: confirm.token })
   await call('POST /users/change-email', { token, body: { ...body, email: freshEmail() } })
   await call('DELETE /users/delete-account', { token, body: { password: PASSWORD } })
-  const undo = /token=([\w-]+)/.exec((await mailTo(app, user.email, /address/)).text)?.[1]
+  const undo = /token=([\w-]+)/.exec((await mailTo(app, user.email, /was changed/)).text)?.[1]
   await call('POST /auth/undo-email-change', { body: { token: undo } })
   await call('POST /auth/undo-email-change', { body: { token: undo } })
 }
