@@ -52,7 +52,8 @@ function fullName({ name, surname }: User): string | null {
 export function parseClaimsRequest(text: string): ClaimsRequest | null {
   try {
     const value = JSON.parse(text) as unknown
-    if (!isRecord(value)) return null
+    // Postgres keeps no NUL, not even an escaped one.
+    if (!isRecord(value) || /\\u0000/i.test(text)) return null
     const parts = [value['userinfo'], value['id_token']]
     const isGood = parts.every(
       (part) =>

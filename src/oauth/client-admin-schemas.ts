@@ -6,7 +6,7 @@ export const ClientParams = Type.Object({ id: Type.String({ minLength: 1, maxLen
 export const ClientsQuery = Type.Object(
   {
     limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$' })),
-    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 2_048 }))
+    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
   },
   { additionalProperties: false }
 )

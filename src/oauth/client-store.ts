@@ -1,5 +1,5 @@
 import type { Postgres } from '../platform/postgres.ts'
-import type { Client } from './client.ts'
+import { isClientId, type Client } from './client.ts'
 
 export type ClientStore = ReturnType<typeof createClientStore>
 
@@ -45,6 +45,7 @@ const FIND = {
 export function createClientStore(postgres: Postgres) {
   /** @returns null for a client that is unknown or disabled */
   async function find(id: string): Promise<Client | null> {
+    if (!isClientId(id)) return null
     const [client] = await postgres.query<Client>(FIND, [id])
     return client ?? null
   }

@@ -63,6 +63,11 @@ export type Client = {
   secretHashes: Uint8Array[]
 }
 
+/** Whether a text can be a client id: visible ASCII (RFC 6749 appendix A.1), so that Postgres can be asked. */
+export function isClientId(text: string): boolean {
+  return /^[\x21-\x7e]{1,2048}$/.test(text)
+}
+
 /** A client that cannot keep a secret: PKCE is not a choice there (RFC 9700 §2.1.1). */
 export function isPublic({ authMethod }: Pick<Client, 'authMethod'>): boolean {
   return authMethod === 'none'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ProblemError } from '../errors.ts'
+import { ProblemError, validationFailed } from '../errors.ts'
 import { randomToken, sha256 } from '../lib/secrets.ts'
 import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
@@ -10,7 +10,7 @@ import {
   type ClientChangesBody,
   type NewClientBody
 } from './client-metadata.ts'
-import type { AuthMethod } from './client.ts'
+import { isClientId, type AuthMethod } from './client.ts'
 
 /** How long the secret before the newest still works, so that a fleet can change over. */
 export const SECRET_OVERLAP_SECONDS = 24 * 3_600
@@ -57,11 +57,11 @@ export function createClients({ store, revocationFeed }: ClientsDeps) {
   }
 
   async function setDisabled(id: string, isDisabled: boolean, act: ClientAct): Promise<void> {
-    revocationFeed.announce(found(await store.setDisabled(id, isDisabled, act)))
+    revocationFeed.announce(found(await store.setDisabled(idOf(id), isDisabled, act)))
   }
 
   async function remove(id: string, act: ClientAct): Promise<void> {
-    revocationFeed.announce(found(await store.remove(id, act)))
+    revocationFeed.announce(found(await store.remove(idOf(id), act)))
   }
 
   /** @returns the new secret; the one before works for a day more */
@@ -77,10 +77,16 @@ export function createClients({ store, revocationFeed }: ClientsDeps) {
   }
 
   async function find(id: string): Promise<KeptClient> {
-    return found(await store.find(id))
+    return found(await store.find(idOf(id)))
   }
 
-  return { create, change, setDisabled, remove, rotateSecret, find, list: store.list }
+  /** By id, a page at a time. @throws {ProblemError} `validation_failed` for a cursor that is none */
+  async function list(limit: number, after: string | undefined): Promise<KeptClient[]> {
+    if (after !== undefined && !isClientId(after)) throw validationFailed('cursor', 'is not one')
+    return store.list(limit, after)
+  }
+
+  return { create, change, setDisabled, remove, rotateSecret, find, list }
 }
 
 function hasSecret(method: AuthMethod): boolean {
@@ -99,4 +105,9 @@ function hashOf(secret: string): Uint8Array<ArrayBuffer> {
 function found<T>(value: T | null): T {
   if (value === null) throw new ProblemError('not_found', 'There is no such client.')
   return value
+}
+
+/** @throws {ProblemError} `not_found` for what can be no client's id */
+function idOf(id: string): string {
+  return found(isClientId(id) ? id : null)
 }

@@ -94,7 +94,7 @@ void t.test(
   async (t) => {
     const another = { KEY_ENCRYPTION_KEY: 'ab'.repeat(32) }
     t.match(await findings('keys', another), [
-      { level: 'error', says: /does not open 7 data keys of 7/ }
+      { level: 'error', says: /does not open 8 data keys of 8/ }
     ])
     t.match((await findings('signing keys', another))[0], {
       level: 'error',

@@ -1,6 +1,8 @@
 import { Type, type Static } from 'typebox'
 
-const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }))
+/** Postgres takes no NUL, and nobody needs control characters. */
+const text = (maxLength: number) =>
+  Type.Optional(Type.String({ maxLength, pattern: '^[^\\p{Cc}\\p{Cs}]*$' }))
 
 /**
  * What an authorization request may say. Unknown parameters are ignored; a repeated one arrives as an
