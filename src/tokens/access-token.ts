@@ -117,7 +117,9 @@ export function createAccessTokens(deps: AccessTokensDeps) {
           requiredClaims: ['sub', 'client_id', 'iat', 'exp', 'jti', 'aud']
         }
       )
-      return found === undefined ? null : { claims: payload, key: found }
+      return found === undefined || !isAccountedFor(payload)
+        ? null
+        : { claims: payload, key: found }
     } catch (error) {
       if (error instanceof errors.JOSEError) return null
       throw error
@@ -136,6 +138,11 @@ export function createAccessTokens(deps: AccessTokensDeps) {
   }
 
   return { issue, verify, ttlSeconds }
+}
+
+/** Whose end would end it: a session, or the client that came by itself (or acts for one that did). */
+function isAccountedFor({ sid, sub, client_id, act }: AccessTokenClaims): boolean {
+  return sid !== undefined || sub === client_id || act !== undefined
 }
 
 /** One audience is a string, several are a list (RFC 7519 §4.1.3). */
