@@ -37,6 +37,7 @@ function doorsOf({ email }: TestUser, bearer: Headers) {
       app.post('/users/change-password', { current_password: guess, new_password: next }, bearer),
     (app: TestApp, guess: string) =>
       app.post('/users/change-email', { email: freshEmail(), current_password: guess }, bearer),
+    (app: TestApp, guess: string) => app.post('/auth/reauthenticate', { password: guess }, bearer),
     (app: TestApp, guess: string) =>
       app.app.inject({
         method: 'DELETE',
