@@ -23,7 +23,8 @@ const USAGE = `Applications that may use this server.
   npm run clients -- disable ID | enable ID | delete ID
 
 More for create: --id ID, --scope "A B", --audience URL (may be repeated), --first-party (no consent),
---resource-server (may introspect every token), --post-logout-redirect-uri URI, --no-pkce, --shows-roles.`
+--resource-server (may introspect every token), --post-logout-redirect-uri URI, --backchannel-logout-uri URI, --no-pkce,
+--shows-roles.`
 
 const many = { type: 'string', multiple: true } as const
 const { positionals, values } = parseArgs({
@@ -32,6 +33,7 @@ const { positionals, values } = parseArgs({
     id: { type: 'string' },
     'redirect-uri': many,
     'post-logout-redirect-uri': many,
+    'backchannel-logout-uri': { type: 'string' },
     scope: { type: 'string' },
     audience: many,
     public: { type: 'boolean', default: false },
@@ -115,6 +117,7 @@ function bodyOf(name: string): NewClientBody {
     grant_types: grantsOf(),
     redirect_uris: redirects,
     post_logout_redirect_uris: values['post-logout-redirect-uri'] ?? [],
+    backchannel_logout_uri: values['backchannel-logout-uri'] ?? null,
     ...((scope !== undefined || !isWithPerson) && { scope: scope ?? '' }),
     audiences: audience ?? [],
     first_party: values['first-party'],

@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { bearerToken } from '../http/access.ts'
 import { problems } from '../http/schemas.ts'
+import { identityHeaders } from './identity-headers.ts'
 import type { TokenCheck } from './token-check.ts'
 
 const VerifyQuery = Type.Object(
@@ -30,12 +31,14 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         schema: {
           tags: ['tokens'],
           summary: 'Whether an access token holds, revocation included',
+          description:
+            'For proxies, the answer also says who came in X-User-Id (people only), X-Client-Id, X-Scope and X-Roles.',
           security: [{ bearer: [] }],
           querystring: VerifyQuery,
           response: { 200: VerifyAnswer, ...problems(401, 422) }
         }
       },
-      async (request) => {
+      async (request, reply) => {
         const token = bearerToken(request)
         const audience = request.query.audience ?? issuer
         const claims = token === null ? null : await checkToken(token, audience)
@@ -43,6 +46,7 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         if (claims === null || claims.cnf !== undefined) {
           throw new ProblemError('invalid_access_token', 'This token is not valid (any more).')
         }
+        reply.headers(identityHeaders(claims))
         return { active: true as const, ...claims }
       }
     )

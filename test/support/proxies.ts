@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { PATH_WITH_SERVERS } from '../../scripts/test/debian-package.ts'
+import { eventually } from './eventually.ts'
+import { collect, freePort } from './server.ts'
+
+const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
+
+/** Where the example's parts are in a test. */
+export type Ports = { latchkey: number; service: number }
+
+/** A real proxy that runs an example of ours, but for the ports. @returns its own port */
+export type StartProxy = (t: Test, ports: Ports) => Promise<number>
+
+export const startNginx: StartProxy = async (t, ports) => {
+  const folder = await givenFolder(t)
+  const port = await freePort()
+  const text = readFileSync(join(EXAMPLES, 'nginx/orders.conf'), 'utf8')
+  await writeFile(join(folder, 'orders.conf'), replacePorts(text, { ...ports, own: port }))
+  await writeFile(join(folder, 'nginx.conf'), surroundings(folder))
+  await start(t, port, 'nginx', ['-p', folder, '-e', `${folder}/error.log`, '-c', 'nginx.conf'])
+  return port
+}
+
+/** What the distribution's nginx.conf has around the example. */
+function surroundings(folder: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${folder}/${kind};`
+  )
+  return `${process.getuid?.() === 0 ? 'user root;' : ''}
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+events {}
+http {
+  access_log off;
+  ${temporary.join('\n  ')}
+  include ${folder}/orders.conf;
+}
+`
+}
+
+export const startHaproxy: StartProxy = async (t, ports) => {
+  const folder = await givenFolder(t)
+  const [port, inner] = [await freePort(), await freePort()]
+  const text = readFileSync(join(EXAMPLES, 'haproxy/haproxy.cfg'), 'utf8')
+  const own = replacePorts(text, { ...ports, own: port }).replaceAll(':8081', `:${inner}`)
+  await writeFile(join(folder, 'haproxy.cfg'), own)
+  await copyFile(join(EXAMPLES, 'haproxy/latchkey.lua'), join(folder, 'latchkey.lua'))
+  await start(t, port, 'haproxy', ['-db', '-C', folder, '-f', 'haproxy.cfg'])
+  return port
+}
+
+function replacePorts(text: string, { latchkey, service, own }: Ports & { own: number }): string {
+  return text
+    .replaceAll('127.0.0.1:3000', `127.0.0.1:${latchkey}`)
+    .replaceAll('127.0.0.1:4000', `127.0.0.1:${service}`)
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${own}`)
+}
+
+async function givenFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-proxy-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
+  return folder
+}
+
+async function start(t: Test, port: number, program: string, args: string[]): Promise<void> {
+  const child = spawn(program, args, {
+    env: { PATH: PATH_WITH_SERVERS },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const output = collect(child)
+  t.teardown(async () => {
+    if (child.exitCode !== null) return
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  })
+  await eventually(program, async () => {
+    if (child.exitCode !== null) throw new Error(`${program} ended: ${output()}`)
+    return isListening(port)
+  })
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  const isOpen = await once(socket, 'connect').then(
+    () => true,
+    () => false
+  )
+  socket.destroy()
+  return isOpen
+}
