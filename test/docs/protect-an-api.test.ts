@@ -11,10 +11,12 @@ void t.test('docs/protect-an-api.md, followed line by line: shows what it says',
   const port = await freePort()
   const block = openPage('protect-an-api.md', { 3000: server.port, 4000: port })
   const folder = await givenFolder(t, { 'api.mjs': block('api') })
-  await startProgram(t, folder, { file: 'api.mjs', port, env: { ISSUER: server.url } })
-
-  const secret = secretIn(await server.shell(block('register')))
-  const apiSecret = secretIn(await server.shell(block('introspection')))
+  const [registered, introspection] = await Promise.all([
+    server.shell(block('register')),
+    server.shell(block('introspection')),
+    startProgram(t, folder, { file: 'api.mjs', port, env: { ISSUER: server.url } })
+  ])
+  const [secret, apiSecret] = [secretIn(registered), secretIn(introspection)]
   const call = block('call').replace('lks_…', secret)
   const said = await server.shell(`${call}\necho "$TOKEN"`)
   const [first, second, third, token = ''] = said.split('\n')

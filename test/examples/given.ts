@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { Test } from 'tap'
-import type { TestApp } from '../support/app.ts'
+import { ISSUER, type TestApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
 import { basic, givenClient, givenCode, postForm, redeem } from '../support/oauth.ts'
 
@@ -21,8 +23,7 @@ export async function startBlindService(t: Test) {
       for (let i = 0; i < rawHeaders.length; i += 2) {
         headers.set(rawHeaders[i]!.toLowerCase().replaceAll(/[^a-z0-9]/g, '-'), rawHeaders[i + 1]!)
       }
-      // What the proxy asks for itself is no request of anybody's.
-      if (headers.size > 1) seen.push({ method, url, headers, body })
+      seen.push({ method, url, headers, body })
       response.writeHead(url === '/broken' ? 500 : 200).end(url)
     })
   }).listen(0, '127.0.0.1')
@@ -89,13 +90,28 @@ export async function givenTokens(app: TestApp) {
     robot,
     person: person as { access_token: string; id_token: string; refresh_token: string },
     ofClient: await byItself(app, robot),
+    bound: await byItself(app, robot, { dpop: await proofFor(`${ISSUER}/oauth/token`) }),
     ofStranger: await byItself(app, stranger),
     ofLogin: login.json().access_token as string
   }
 }
 
-async function byItself(app: TestApp, client: Awaited<ReturnType<typeof givenClient>>) {
+async function byItself(
+  app: TestApp,
+  client: Awaited<ReturnType<typeof givenClient>>,
+  headers: Record<string, string> = {}
+) {
   const form = { grant_type: 'client_credentials' }
-  const answer = await postForm(app, '/oauth/token', form, basic(client))
+  const answer = await postForm(app, '/oauth/token', form, { ...basic(client), ...headers })
+  if (answer.statusCode !== 200) throw new Error(`token: ${answer.body}`)
   return answer.json().access_token as string
+}
+
+/** A DPoP proof of a new key (RFC 9449 §4.2). */
+async function proofFor(htu: string): Promise<string> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256')
+  return new SignJWT({ jti: randomUUID(), htm: 'POST', htu })
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(publicKey) })
+    .setIssuedAt()
+    .sign(privateKey)
 }

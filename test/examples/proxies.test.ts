@@ -34,6 +34,8 @@ const PATHS = [
   '/%68ealth/x',
   '/orders?x=/health',
   '/orders#/health',
+  'http://orders.example/orders',
+  'http://health/orders',
   '/_verify/',
   '/verify-token'
 ]
@@ -97,6 +99,15 @@ async function attack(t: Test, startProxy: StartProxy): Promise<void> {
     t.strictSame(open, [], 'where nobody was asked, nobody came')
   })
 
+  await t.test('a header that names others as hop-by-hop: takes none of them away', async (t) => {
+    const connection = 'keep-alive, x-user-id, x-roles, authorization'
+    const { seen } = await during(() =>
+      ask(port, '/orders', { headers: { ...bearer(good), connection } })
+    )
+    t.equal(seen[0]?.headers.get('x-user-id'), claimsOf(good)['sub'])
+    t.notMatch(seen[0]?.headers.get('connection') ?? '', /x-user-id/i)
+  })
+
   await t.test('a request without a usable token: 401 with a challenge', async (t) => {
     const refused: Record<string, string | string[]> = {
       garbage: 'Bearer garbage',
@@ -108,6 +119,7 @@ async function attack(t: Test, startProxy: StartProxy): Promise<void> {
       'a refresh token': `Bearer ${tokens.person.refresh_token}`,
       'a token for another service': `Bearer ${tokens.ofStranger}`,
       'a token of a login': `Bearer ${tokens.ofLogin}`,
+      'a token that is bound to a key': `Bearer ${tokens.bound}`,
       'a changed token': `Bearer ${good.slice(0, -6)}AAAAAA`
     }
     const { seen } = await during(async () => {
@@ -133,12 +145,11 @@ async function attack(t: Test, startProxy: StartProxy): Promise<void> {
       t.ok([401, 404].includes((await ask(port, '/_verify')).status ?? 0), 'nor is ours')
     })
     t.strictSame(seen, [])
-    const roundabout = await during(() => ask(port, '/orders/../health'))
-    t.strictSame(
-      roundabout.seen.filter(({ url }) => url !== '/health'),
-      [],
-      'only the open path itself is ever sent on without a token'
-    )
+    for (const path of ['/orders/../health', '/%68ealth', '/health#/../orders', '//health']) {
+      const roundabout = await during(() => ask(port, path))
+      const others = roundabout.seen.filter(({ url }) => url !== '/health')
+      t.strictSame(others, [], `${path}: nothing but the open path itself is sent on`)
+    }
     t.equal((await ask(port, '/health')).status, 200)
   })
 
