@@ -32,12 +32,12 @@ end
 
 core.register_action('latchkey', { 'http-req' }, function(txn, url)
   local bearer = bearer_of(txn)
-  if bearer == nil then return unauthorized(txn, 'Bearer') end
+  if bearer == nil then return unauthorized(txn, 'Bearer realm="latchkey"') end
   local answer = core.httpclient():get({ url = url, headers = { authorization = { bearer } } })
   if answer == nil then return unavailable(txn) end
   if answer.status == 401 then
     local challenge = answer.headers['www-authenticate']
-    return unauthorized(txn, challenge and challenge[0] or 'Bearer')
+    return unauthorized(txn, challenge and challenge[0] or 'Bearer realm="latchkey"')
   end
   if answer.status ~= 200 then return unavailable(txn) end
   txn.http:req_set_header('authorization', bearer)

@@ -1,11 +1,9 @@
 import t from 'tap'
-import { noChromium, openWindow, startBrowser } from '../support/browser.ts'
+import { openBrowser, openWindow } from '../support/browser.ts'
 import { PASSWORD } from '../support/builders.ts'
 import { givenFolder, openPage, startFreshServer, startProgram } from '../support/page.ts'
 import { freePort } from '../support/server.ts'
 import { givenServerUser } from '../support/server-sessions.ts'
-
-const skip = noChromium
 
 /** What oidc-client-ts keeps. Run in the page. */
 const keptTokens = () =>
@@ -15,7 +13,7 @@ const keptTokens = () =>
     ).find(([key]) => key.startsWith('oidc.user:'))?.[1] ?? 'null'
   ) as { access_token: string; refresh_token: string } | null
 
-void t.test('docs/log-in-from-a-browser-app.md, in a browser', { skip }, async (t) => {
+void t.test('docs/log-in-from-a-browser-app.md, in a browser', async (t) => {
   const server = await startFreshServer(t)
   const port = await freePort()
   const block = openPage('log-in-from-a-browser-app.md', { 3000: server.port, 4000: port })
@@ -26,7 +24,7 @@ void t.test('docs/log-in-from-a-browser-app.md, in a browser', { skip }, async (
   const email = await givenServerUser(server)
   t.match(await registering, /client_id +notes\n$/, 'no secret')
 
-  const { page } = await openWindow(t, await startBrowser(t), `http://localhost:${port}`)
+  const { page } = await openWindow(t, await openBrowser(t), `http://localhost:${port}`)
   const complaints: string[] = []
   page.on('console', (message) => {
     const isOurs = message.type() === 'error' && !/favicon/.test(message.location().url)

@@ -1,15 +1,13 @@
 import { SignJWT, generateKeyPair } from 'jose'
 import t from 'tap'
-import { noChromium, openWindow, startBrowser } from '../support/browser.ts'
+import { openBrowser, openWindow } from '../support/browser.ts'
 import { PASSWORD } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
 import { givenFolder, openPage, secretIn, startFreshServer, startProgram } from '../support/page.ts'
 import { freePort } from '../support/server.ts'
 import { givenServerUser } from '../support/server-sessions.ts'
 
-const skip = noChromium
-
-void t.test('docs/log-in-from-a-server-app.md, in a browser', { skip }, async (t) => {
+void t.test('docs/log-in-from-a-server-app.md, in a browser', async (t) => {
   const port = await freePort()
   const app = `http://localhost:${port}`
   const server = await startFreshServer(t, { OUTBOUND_ALLOWED_HOSTS: `localhost:${port}` })
@@ -24,7 +22,7 @@ void t.test('docs/log-in-from-a-server-app.md, in a browser', { skip }, async (t
     port,
     env: { CLIENT_SECRET: secretIn(registered) }
   })
-  const { page, context } = await openWindow(t, await startBrowser(t), app)
+  const { page, context } = await openWindow(t, await openBrowser(t), app)
   const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
   const isIn = () => page.getByText(`You are ${email}.`).waitFor()
   const logIn = async () => {

@@ -123,7 +123,7 @@ async function attack(t: Test, startProxy: StartProxy): Promise<void> {
       'a changed token': `Bearer ${good.slice(0, -6)}AAAAAA`
     }
     const { seen } = await during(async () => {
-      t.equal((await ask(port, '/orders')).headers['www-authenticate'], 'Bearer')
+      t.equal((await ask(port, '/orders')).headers['www-authenticate'], 'Bearer realm="latchkey"')
       for (const [what, authorization] of Object.entries(refused)) {
         const answer = await ask(port, '/orders', { headers: { authorization } })
         t.equal(answer.status, 401, what)
