@@ -1,64 +1,44 @@
-import { parseArgs } from 'node:util'
 import { createAudit } from '../src/audit/record.ts'
 import { createClientAdminStore } from '../src/oauth/client-admin-store.ts'
 import type { NewClientBody } from '../src/oauth/client-metadata.ts'
 import { createClients } from '../src/oauth/clients.ts'
+import { createSectorRule } from '../src/oauth/sector.ts'
 import type { GrantType } from '../src/oauth/client.ts'
+import { createInitialAccessTokenStore } from '../src/oauth/initial-access-token-store.ts'
+import { createInitialAccessTokens } from '../src/oauth/initial-access-tokens.ts'
+import { toWireClient } from '../src/oauth/client-policy.ts'
 import type { Platform } from '../src/platform/open-platform.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
+import { readCommandLine, USAGE } from './clients/command-line.ts'
+import { initialToken } from './clients/initial-token.ts'
 
-const USAGE = `Applications that may use this server.
+const { positionals, values, wrong } = readCommandLine()
+const [command = '', subject = '', object = ''] = positionals
 
-  npm run clients -- create NAME --redirect-uri URI [--redirect-uri URI …]
-        a web application on a server, with a secret
-  npm run clients -- create NAME --public --redirect-uri URI
-        a browser or native application, without one
-  npm run clients -- create NAME --service --scope "orders:read" [--audience URL]
-        a service that comes by itself (client credentials)
-  npm run clients -- create NAME --device
-        a television or a command line (device code)
-  npm run clients -- list
-  npm run clients -- show ID
-  npm run clients -- rotate-secret ID         the one before works for a day more
-  npm run clients -- disable ID | enable ID | delete ID
-
-More for create: --id ID, --scope "A B", --audience URL (may be repeated), --first-party (no consent),
---resource-server (may introspect every token), --post-logout-redirect-uri URI, --backchannel-logout-uri URI, --no-pkce,
---shows-roles.`
-
-const many = { type: 'string', multiple: true } as const
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    id: { type: 'string' },
-    'redirect-uri': many,
-    'post-logout-redirect-uri': many,
-    'backchannel-logout-uri': { type: 'string' },
-    scope: { type: 'string' },
-    audience: many,
-    public: { type: 'boolean', default: false },
-    service: { type: 'boolean', default: false },
-    device: { type: 'boolean', default: false },
-    'first-party': { type: 'boolean', default: false },
-    'resource-server': { type: 'boolean', default: false },
-    'shows-roles': { type: 'boolean', default: false },
-    'no-pkce': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false }
-  }
-})
-const [command = '', subject = ''] = positionals
-
-if (values.help || command === '') console.log(USAGE)
+if (wrong !== null) {
+  console.error(`${wrong}\n\n${USAGE}`)
+  process.exitCode = 1
+} else if (values.help || command === '') console.log(USAGE)
 else await runScript(run)
 
-async function run({ postgres, clock, sealer }: Platform): Promise<void> {
+async function run({ postgres, clock, sealer, outbound }: Platform): Promise<void> {
   const record = createAudit({ sealer, clock })
   const store = createClientAdminStore({ postgres, clock, record })
   // The servers read the revocation from Postgres within half a second.
   const announce = () => undefined
-  const clients = createClients({ store, revocationFeed: { announce } })
+  const clients = createClients({
+    store,
+    requireSector: createSectorRule(outbound),
+    revocationFeed: { announce }
+  })
   const origin = { requestId: 'npm run clients', address: 'operator' }
-  const act = { origin, adminId: null }
+  const act = { origin, by: { operator: true } as const }
+  if (command === 'initial-token') {
+    const tokens = createInitialAccessTokens(
+      createInitialAccessTokenStore({ postgres, clock, record })
+    )
+    return initialToken({ tokens, act, verb: subject, object, values })
+  }
   if (command === 'list') return list(clients)
   if (subject === '') throw new ScriptError(`Say which client.\n\n${USAGE}`)
   switch (command) {
@@ -69,7 +49,7 @@ async function run({ postgres, clock, sealer }: Platform): Promise<void> {
       return
     }
     case 'show':
-      console.log(JSON.stringify(await clients.find(subject), null, 2))
+      console.log(JSON.stringify(toWireClient(await clients.find(subject)), null, 2))
       return
     case 'rotate-secret': {
       const secret = await clients.rotateSecret(subject, act)
@@ -81,7 +61,11 @@ async function run({ postgres, clock, sealer }: Platform): Promise<void> {
     case 'disable':
     case 'enable':
       await clients.setDisabled(subject, command === 'disable', act)
-      console.log(`Done.`)
+      console.log(
+        command === 'disable'
+          ? 'Disabled: it gets no tokens, and those that it has are refused within a second.'
+          : 'Enabled.'
+      )
       return
     case 'delete':
       await clients.remove(subject, act)

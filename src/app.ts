@@ -30,8 +30,10 @@ import { startPurge } from './ops/purge.ts'
 import { devMailPages } from './pages/dev-mail.ts'
 import { clientAdminRoutes } from './oauth/client-admin-routes.ts'
 import { createLogoutNotices } from './oauth/backchannel/logout-notice-store.ts'
+import { initialAccessTokenRoutes } from './oauth/initial-access-token-routes.ts'
 import { metadataRoutes } from './oauth/metadata-routes.ts'
 import { oauthRoutes } from './oauth/oauth-routes.ts'
+import { registrationRoutes } from './oauth/registration-routes.ts'
 import { openOAuth } from './oauth/room.ts'
 import { createErrorPage } from './pages/error-page.ts'
 import { readLook } from './pages/look.ts'
@@ -141,7 +143,9 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(webhookRoutes, webhooks)
   await app.register(clientAdminRoutes, oauth)
   await app.register(oauthRoutes, oauth)
-  await app.register(metadataRoutes, { issuer })
+  await app.register(initialAccessTokenRoutes, oauth)
+  if (config.dynamicRegistration !== 'off') await app.register(registrationRoutes, oauth)
+  await app.register(metadataRoutes, config)
   await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {
@@ -180,6 +184,10 @@ function limitsOf(config: PlatformConfig) {
   return {
     login: { max: config.rateLimitLoginPerMinute, windowMs: MINUTE_MS },
     register: { max: config.rateLimitRegisterPerHour, windowMs: HOUR_MS },
-    reset: { max: config.rateLimitResetPerHour, windowMs: HOUR_MS }
+    reset: { max: config.rateLimitResetPerHour, windowMs: HOUR_MS },
+    client_registration: {
+      max: config.rateLimitClientRegistrationPerHour,
+      windowMs: HOUR_MS
+    }
   }
 }

@@ -98,6 +98,11 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
     if (!config.issuer.startsWith('https://')) {
       problems.push('ISSUER is required in production and must be an https origin without a path')
     }
+    if (config.dynamicRegistration === 'open') {
+      problems.push(
+        'DYNAMIC_REGISTRATION must be off or token in production: open lets strangers in'
+      )
+    }
   } else if (!LOOPBACK.test(config.host) && !config.allowInsecureDevelopment) {
     problems.push(
       'HOST must be a loopback address outside production, or set ALLOW_INSECURE_DEVELOPMENT=true'

@@ -52,6 +52,8 @@ export const AUDIT_EVENTS = {
   'client.enabled': 'again',
   'client.deleted': 'by the same; its sessions ended',
   'client.secret_rotated': 'a new secret was shown; the old one is valid for a while',
+  'initial_access_token.created': 'its holder may register clients, within the policy on it',
+  'initial_access_token.revoked': 'no more; clients that it registered stay',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

@@ -26,6 +26,11 @@ export default fp<OpenApiOptions>(
           securitySchemes: {
             bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
             client: { type: 'http', scheme: 'basic', description: 'client_id and client_secret' },
+            registration: {
+              type: 'http',
+              scheme: 'bearer',
+              description: 'An initial access token to register, then the registration access token'
+            },
             operator: { type: 'http', scheme: 'bearer', description: 'The token of METRICS_TOKEN' }
           }
         }

@@ -13,7 +13,8 @@ import {
   CreatedClientAnswer,
   SecretAnswer
 } from './client-admin-schemas.ts'
-import { ClientChangesBody, NewClientBody, toWireClient } from './client-metadata.ts'
+import { ClientChangesBody, NewClientBody } from './client-metadata.ts'
+import { toWireClient } from './client-policy.ts'
 import { SECRET_OVERLAP_SECONDS, type Clients } from './clients.ts'
 
 const PAGE_SIZE = 50
@@ -27,7 +28,7 @@ export const clientAdminRoutes: FastifyPluginCallbackTypebox<{ clients: Clients 
   done
 ) => {
   const actOf = (request: FastifyRequest) => ({
-    adminId: principalOf(request).user.id,
+    by: { admin: principalOf(request).user.id },
     origin: originOf(request)
   })
 

@@ -5,14 +5,20 @@ import type { Clock } from '../platform/clock.ts'
 import { Prisma, type Client as ClientRow } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { RevocationEntry } from '../tokens/revocation-feed.ts'
-import type { ClientPolicy } from './client-metadata.ts'
-import type { Client } from './client.ts'
+import type { ClientPolicy, KeptClient } from './client-policy.ts'
+import { hasSecret, type Client } from './client.ts'
 
-/** Who does it; null is the operator at the command line. */
-export type ClientAct = { origin: RequestOrigin; adminId: string | null }
+/** Who does it: an administrator (by id), the operator at the command line, or a client by dynamic registration. */
+export type ClientAct = {
+  origin: RequestOrigin
+  by: { admin: string } | { operator: true } | { registration: string }
+}
 
-/** A client as administrators see it. */
-export type KeptClient = ClientPolicy & { createdAt: Date; disabledAt: Date | null }
+/** What makes a client one that manages itself (RFC 7592). */
+export type Registration = {
+  tokenHash: Uint8Array<ArrayBuffer>
+  initialAccessTokenId: string | null
+}
 
 export type ClientAdminStore = ReturnType<typeof createClientAdminStore>
 
@@ -23,27 +29,48 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
   async function create(
     policy: ClientPolicy,
     secretHash: Uint8Array<ArrayBuffer> | null,
-    act: ClientAct
+    act: ClientAct,
+    registration?: Registration
   ): Promise<KeptClient | null> {
     const now = clock.now()
     return postgres.transaction(async (tx) => {
       const { count } = await tx.client.createMany({
-        data: { ...columns(policy), createdAt: now, updatedAt: now },
+        data: {
+          ...columns(policy),
+          ...(registration !== undefined && {
+            registrationTokenHash: registration.tokenHash,
+            initialAccessTokenId: registration.initialAccessTokenId
+          }),
+          createdAt: now,
+          updatedAt: now
+        },
         skipDuplicates: true
       })
       if (count === 0) return null
       if (secretHash !== null) await addSecret(tx, policy.id, secretHash)
       await tell(tx, 'client.created', policy.id, act)
-      return { ...policy, createdAt: now, disabledAt: null }
+      const isRegistered = registration !== undefined
+      return { ...policy, createdAt: now, disabledAt: null, isRegistered }
     })
   }
 
-  /** Replaces the policy. @returns null when there is no such client */
-  async function replace(policy: ClientPolicy, act: ClientAct): Promise<KeptClient | null> {
+  /**
+   * Replaces the policy. A client that has no secret any more must not get the old one back by another change.
+   * @returns null when there is no such client
+   */
+  async function replace(
+    policy: ClientPolicy,
+    act: ClientAct,
+    newSecretHash: Uint8Array<ArrayBuffer> | null = null
+  ): Promise<KeptClient | null> {
     return postgres.transaction(async (tx) => {
       const data = { ...columns(policy), updatedAt: clock.now() }
       const [row] = await tx.client.updateManyAndReturn({ where: { id: policy.id }, data })
       if (row === undefined) return null
+      if (!hasSecret(policy.authMethod)) {
+        await tx.clientSecret.deleteMany({ where: { clientId: policy.id } })
+      }
+      if (newSecretHash !== null) await addSecret(tx, policy.id, newSecretHash)
       await tell(tx, 'client.changed', policy.id, act)
       return kept(row)
     })
@@ -142,9 +169,9 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     tx: Transaction,
     type: AuditEventType,
     clientId: string,
-    { origin, adminId }: ClientAct
+    { origin, by }: ClientAct
   ): Promise<void> {
-    const actor = adminId === null ? {} : { actorId: adminId }
+    const actor = 'admin' in by ? { actorId: by.admin } : { details: by }
     await record(tx, { type, origin, clientId, ...actor })
   }
 
@@ -155,6 +182,10 @@ function columns(policy: ClientPolicy) {
   return { ...policy, jwks: (policy.jwks ?? Prisma.DbNull) as Prisma.InputJsonValue }
 }
 
-function kept(row: ClientRow): KeptClient {
-  return row as ClientRow & Pick<Client, 'authMethod' | 'grantTypes' | 'jwks'>
+export function kept(row: ClientRow): KeptClient {
+  const { registrationTokenHash, initialAccessTokenId: _, updatedAt: __, ...client } = row
+  return {
+    ...(client as typeof client & Pick<Client, 'authMethod' | 'grantTypes' | 'jwks' | 'metadata'>),
+    isRegistered: registrationTokenHash !== null
+  }
 }

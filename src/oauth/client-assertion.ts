@@ -38,7 +38,8 @@ export function createClientAssertions(deps: ClientAssertionsDeps): VerifyAssert
       const keys = await keysOf(client, kid)
       if (keys === null) return null
       const { payload } = await jwtVerify(assertion, keys, {
-        algorithms: CLIENT_ALGS,
+        // OpenID Connect Registration §2: one that was registered is the only one.
+        algorithms: [client.metadata.token_endpoint_auth_signing_alg ?? CLIENT_ALGS].flat(),
         issuer: client.id,
         subject: client.id,
         audience,

@@ -1,3 +1,4 @@
+import type { ClientExtras } from './client-extras.ts'
 import type { PublicJwk } from './public-jwk.ts'
 
 /** How a client proves itself at the token endpoint (RFC 7591 §2). */
@@ -59,7 +60,7 @@ export type Client = {
   jwks: { keys: PublicJwk[] } | null
   jwksUri: string | null
   /** What was registered and only matters to people and to the registration's own answer. */
-  metadata: Record<string, unknown>
+  metadata: ClientExtras
   secretHashes: Uint8Array[]
 }
 
@@ -71,6 +72,16 @@ export function isClientId(text: string): boolean {
 /** A client that cannot keep a secret: PKCE is not a choice there (RFC 9700 §2.1.1). */
 export function isPublic({ authMethod }: Pick<Client, 'authMethod'>): boolean {
   return authMethod === 'none'
+}
+
+/** Whether the client proves itself by a secret that was shown to it once. */
+export function hasSecret(method: AuthMethod): boolean {
+  return method === 'client_secret_basic' || method === 'client_secret_post'
+}
+
+/** A client id that is the URL of the document which describes the client; operators' ids never look so. */
+export function isDocumentId(id: string): boolean {
+  return /^https?:/i.test(id)
 }
 
 const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(\/|\?|$)/

@@ -3,14 +3,11 @@ import { ProblemError, validationFailed } from '../errors.ts'
 import { randomToken, sha256 } from '../lib/secrets.ts'
 import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ClientAct, ClientAdminStore, KeptClient } from './client-admin-store.ts'
-import {
-  toPolicy,
-  toWireClient,
-  type ClientChangesBody,
-  type NewClientBody
-} from './client-metadata.ts'
-import { isClientId, type AuthMethod } from './client.ts'
+import type { ClientAct, ClientAdminStore } from './client-admin-store.ts'
+import type { ClientChangesBody, NewClientBody } from './client-metadata.ts'
+import { toPolicy, toWireClient, type KeptClient } from './client-policy.ts'
+import { hasSecret, isClientId, isDocumentId } from './client.ts'
+import type { RequireSector } from './sector.ts'
 
 /** How long the secret before the newest still works, so that a fleet can change over. */
 export const SECRET_OVERLAP_SECONDS = 24 * 3_600
@@ -22,19 +19,20 @@ export type Clients = ReturnType<typeof createClients>
 
 export type ClientsDeps = {
   store: ClientAdminStore
+  requireSector: RequireSector
   revocationFeed: Pick<RevocationFeed, 'announce'>
 }
 
 /** The applications that may use this server, as operators keep them. */
-export function createClients({ store, revocationFeed }: ClientsDeps) {
+export function createClients({ store, requireSector, revocationFeed }: ClientsDeps) {
   /** @throws {ProblemError} `client_id_taken` @throws {OAuthError} as {@link toPolicy} */
   async function create(body: NewClientBody, act: ClientAct): Promise<CreatedClient> {
-    const { client_id: id = `c_${randomBytes(12).toString('hex')}`, ...metadata } = body
-    // No client's subject may ever equal a person's (SECURITY O8).
-    if (id === FIRST_PARTY_CLIENT || /^[0-9a-f]{8}-/i.test(id) || /^https?:/i.test(id)) {
+    const { client_id: id = newClientId(), ...metadata } = body
+    if (isReserved(id)) {
       throw new ProblemError('client_id_taken', 'This client_id is reserved. Choose another one.')
     }
     const policy = toPolicy(id, metadata)
+    await requireSector(policy)
     const secret = hasSecret(policy.authMethod) ? newSecret() : null
     const client = await store.create(policy, secret === null ? null : hashOf(secret), act)
     if (client === null) throw new ProblemError('client_id_taken', 'This client_id is taken.')
@@ -47,13 +45,23 @@ export function createClients({ store, revocationFeed }: ClientsDeps) {
     changes: ClientChangesBody,
     act: ClientAct
   ): Promise<KeptClient> {
+    if (isDocumentId(id)) {
+      throw new ProblemError('invalid_request', 'This client describes itself, at its client_id.')
+    }
     const {
       client_id: _id,
       created_at: _at,
+      registered_by: _by,
       disabled: _is,
       ...before
     } = toWireClient(await find(id))
-    return found(await store.replace(toPolicy(id, { ...before, ...changes }), act))
+    const policy = toPolicy(id, { ...before, ...changes })
+    const { redirect_uris, sector_identifier_uri } = changes
+    // What was checked once is not asked for again: its host may be away.
+    if (redirect_uris !== undefined || sector_identifier_uri !== undefined) {
+      await requireSector(policy)
+    }
+    return found(await store.replace(policy, act))
   }
 
   async function setDisabled(id: string, isDisabled: boolean, act: ClientAct): Promise<void> {
@@ -89,16 +97,23 @@ export function createClients({ store, revocationFeed }: ClientsDeps) {
   return { create, change, setDisabled, remove, rotateSecret, find, list }
 }
 
-function hasSecret(method: AuthMethod): boolean {
-  return method === 'client_secret_basic' || method === 'client_secret_post'
+/** @returns an id that no person's can equal */
+export function newClientId(): string {
+  return `c_${randomBytes(12).toString('hex')}`
+}
+
+/** No client's subject may ever equal a person's (SECURITY O8); some names are routes, some are documents. */
+function isReserved(id: string): boolean {
+  const isName = id === FIRST_PARTY_CLIENT || id === 'initial-access-tokens'
+  return isName || /^[0-9a-f]{8}-/i.test(id) || isDocumentId(id)
 }
 
 /** 256 bits, with a name for secret scanners. */
-function newSecret(): string {
+export function newSecret(): string {
   return `lks_${randomToken()}`
 }
 
-function hashOf(secret: string): Uint8Array<ArrayBuffer> {
+export function hashOf(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(sha256(secret))
 }
 

@@ -1,18 +1,14 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { Type } from 'typebox'
-import { serverMetadata } from './metadata.ts'
+import { serverMetadata, type MetadataOptions } from './metadata.ts'
 
 const MAX_AGE_SECONDS = 300
 
 const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
 
 /** RFC 8414 §3 and OpenID Connect Discovery §4: one truth under two names. */
-export const metadataRoutes: FastifyPluginCallback<{ issuer: string }> = (
-  app,
-  { issuer },
-  done
-) => {
-  const body = Buffer.from(JSON.stringify(serverMetadata(issuer)))
+export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, options, done) => {
+  const body = Buffer.from(JSON.stringify(serverMetadata(options)))
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
     app.get(
       `/.well-known/${name}`,

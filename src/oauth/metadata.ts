@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts'
 import { AUTH_METHODS, GRANT_TYPES, OPENID_SCOPES } from './client.ts'
 import { ACR } from './id-token.ts'
 import { USER_CLAIMS } from './claims.ts'
@@ -5,11 +6,20 @@ import { USER_CLAIMS } from './claims.ts'
 /** Algorithms that a client may sign assertions, proofs and request objects with. */
 export const CLIENT_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
+export type MetadataOptions = Pick<
+  Config,
+  'issuer' | 'dynamicRegistration' | 'clientIdMetadataDocuments'
+>
+
 /**
  * What the server can do, for both metadata documents (RFC 8414, OpenID Connect Discovery §3): only what
  * works, and an issuer that is equal to the byte.
  */
-export function serverMetadata(issuer: string): Record<string, unknown> {
+export function serverMetadata({
+  issuer,
+  dynamicRegistration,
+  clientIdMetadataDocuments
+}: MetadataOptions): Record<string, unknown> {
   return {
     issuer,
     authorization_endpoint: `${issuer}/oauth/authorize`,
@@ -20,6 +30,8 @@ export function serverMetadata(issuer: string): Record<string, unknown> {
     introspection_endpoint: `${issuer}/oauth/introspect`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     end_session_endpoint: `${issuer}/oauth/logout`,
+    ...(dynamicRegistration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
+    ...(clientIdMetadataDocuments && { client_id_metadata_document_supported: true }),
     scopes_supported: OPENID_SCOPES.filter((scope) => scope !== 'address'),
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],

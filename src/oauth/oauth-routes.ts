@@ -22,7 +22,7 @@ export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, o
   app.addHook('onSend', async (_request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
   })
-  app.setErrorHandler(writeOAuthError)
+  app.setErrorHandler(createErrorWriter(refuseForm))
   await app.register(oauthTokenRoutes, options)
   await app.register(userinfoRoutes, options)
   await app.register(parRoutes, options)
@@ -37,26 +37,35 @@ export function parseForm(body: string): Record<string, string | string[]> {
   return Object.fromEntries(fields)
 }
 
-function writeOAuthError(
-  error: FastifyError | ProblemError | OAuthError,
-  request: FastifyRequest,
-  reply: FastifyReply
-) {
-  const refusal = toOAuthError(error)
-  const { code, description } = refusal
-  const status = error instanceof ProblemError ? error.status : refusal.status
-  if (status >= 500) request.log.error({ err: error }, 'request failed')
-  request.refusal = error.message
-  if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
-    reply.header('retry-after', String(error.retryAfterSeconds))
+/** What a schema found wrong. */
+export type Violation = { instancePath: string; keyword: string; params: object }
+
+/**
+ * RFC 6749 §5.2 errors.
+ * @param refuse says what is wrong with what was sent; without a violation it could not be read at all
+ */
+export function createErrorWriter(refuse: (violation: Violation | undefined) => OAuthError) {
+  return function writeOAuthError(
+    error: FastifyError | ProblemError | OAuthError,
+    request: FastifyRequest,
+    reply: FastifyReply
+  ) {
+    const refusal = toOAuthError(error, refuse)
+    const { code, description } = refusal
+    const status = error instanceof ProblemError ? error.status : refusal.status
+    if (status >= 500) request.log.error({ err: error }, 'request failed')
+    request.refusal = error.message
+    if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
+      reply.header('retry-after', String(error.retryAfterSeconds))
+    }
+    const challenge = challengeOf(refusal, request)
+    if (challenge !== null) reply.header('www-authenticate', challenge)
+    return reply
+      .code(status)
+      .type('application/json')
+      .serializer((body: unknown) => JSON.stringify(body))
+      .send({ error: code, error_description: description })
   }
-  const challenge = challengeOf(refusal, request)
-  if (challenge !== null) reply.header('www-authenticate', challenge)
-  return reply
-    .code(status)
-    .type('application/json')
-    .serializer((body: unknown) => JSON.stringify(body))
-    .send({ error: code, error_description: description })
 }
 
 /** RFC 6749 §5.2, RFC 6750 §3, RFC 9449 §7.1: how to come in. */
@@ -73,25 +82,33 @@ function challengeOf(
   return `${scheme}${separator}error="${code}", error_description="${description}"`
 }
 
-function toOAuthError(error: FastifyError | ProblemError | OAuthError): OAuthError {
+function toOAuthError(
+  error: FastifyError | ProblemError | OAuthError,
+  refuse: (violation: Violation | undefined) => OAuthError
+): OAuthError {
   if (error instanceof OAuthError) return error
   if (error instanceof ProblemError) {
     if (error.status === 429) return new OAuthError('too_many_requests', error.detail)
     if (error.status === 503) return new OAuthError('temporarily_unavailable', error.detail)
     if (error.status < 500) return new OAuthError('invalid_request', error.detail)
   } else if (error.statusCode !== undefined && error.statusCode < 500) {
-    return new OAuthError('invalid_request', describe(error))
+    return refuse(error.validation?.[0])
   }
   return new OAuthError('server_error', 'Something went wrong here. It has been logged.')
 }
 
+function refuseForm(violation: Violation | undefined): OAuthError {
+  const description =
+    violation === undefined
+      ? 'Send a form: application/x-www-form-urlencoded, not above 64 KiB.'
+      : describeViolation(violation)
+  return new OAuthError('invalid_request', description)
+}
+
 /** Names the parameter and the rule, never its value. */
-function describe(error: FastifyError): string {
-  const [violation] = error.validation ?? []
-  if (violation === undefined)
-    return 'Send a form: application/x-www-form-urlencoded, not above 64 KiB.'
-  const { missingProperty } = violation.params as { missingProperty?: string }
-  const name = missingProperty ?? violation.instancePath.split('/')[1] ?? ''
-  if (violation.keyword === 'required') return `${name} is required.`
+export function describeViolation({ instancePath, keyword, params }: Violation): string {
+  const { missingProperty } = params as { missingProperty?: string }
+  const name = missingProperty ?? instancePath.split('/')[1] ?? ''
+  if (keyword === 'required') return `${name} is required.`
   return `${name} is malformed, too long, or repeated.`
 }

@@ -17,10 +17,14 @@ import { createLogoutNotifier } from './backchannel/logout-notice.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
 import { createClientAuthentication } from './client-authentication.ts'
+import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
 import { createClientStore } from './client-store.ts'
 import { createClients } from './clients.ts'
 import { createConsentStore } from './consent-store.ts'
+import { createDocumentStore } from './documents/document-store.ts'
+import { createClientDocuments } from './documents/documents.ts'
+import { createDocumentFetcher } from './documents/fetch-document.ts'
 import { createDpop } from './dpop.ts'
 import { createGrantStore } from './grant-store.ts'
 import { createCodeGrant } from './grants/authorization-code.ts'
@@ -28,11 +32,16 @@ import { clientCredentials } from './grants/client-credentials.ts'
 import { createRefreshGrant } from './grants/refresh-token.ts'
 import { createIdTokenHints } from './id-token-hint.ts'
 import { createIdTokens } from './id-token.ts'
+import { createInitialAccessTokenStore } from './initial-access-token-store.ts'
+import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createIntrospection } from './introspection.ts'
 import { createJtiStore } from './jti-store.ts'
 import { createLogoutRequests } from './logout.ts'
+import { createRegistrationStore } from './registration-store.ts'
+import { createRegistration } from './registration.ts'
 import { createRevocationVerbs } from './revocation-store.ts'
 import { createRevocation } from './revocation.ts'
+import { createSectorRule } from './sector.ts'
 import { createBindingRule } from './shown-token.ts'
 import { createSubjects } from './subjects.ts'
 import { createTokenAnswers } from './token-answer.ts'
@@ -62,7 +71,23 @@ export function openOAuth(deps: OAuthDeps) {
   const { revocationFeed, accessTokens, checkToken } = tokens
   const { findUser } = accounts
 
-  const findClient = createClientStore(postgres).find
+  const clientStore = createClientAdminStore({ postgres, clock, record })
+  const requireSector = createSectorRule(platform.outbound)
+  const initialAccessTokens = createInitialAccessTokens(
+    createInitialAccessTokenStore({ postgres, clock, record })
+  )
+  const documents = config.clientIdMetadataDocuments
+    ? createClientDocuments({
+        fetchDocument: createDocumentFetcher(platform.outbound),
+        store: createDocumentStore({ postgres, clock }),
+        clock,
+        bounds: {
+          scopes: config.clientIdMetadataScopes,
+          audiences: config.clientIdMetadataAudiences
+        }
+      })
+    : null
+  const findClient = createClientFinder({ find: createClientStore(postgres).find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
   const verifyDpop = createDpop({ clock, spendJti })
@@ -116,7 +141,17 @@ export function openOAuth(deps: OAuthDeps) {
   return {
     stop: notices.stop,
     clients: createClients({
-      store: createClientAdminStore({ postgres, clock, record }),
+      store: clientStore,
+      requireSector,
+      revocationFeed
+    }),
+    initialAccessTokens,
+    registration: createRegistration({
+      isOpen: config.dynamicRegistration === 'open',
+      initialAccessTokens,
+      registrations: createRegistrationStore(postgres),
+      clients: clientStore,
+      requireSector,
       revocationFeed
     }),
     authenticateClient,
@@ -131,6 +166,7 @@ export function openOAuth(deps: OAuthDeps) {
       requests,
       codes,
       consents,
+      noteDocument: documents?.note ?? null,
       findClient,
       readIdTokenHint,
       subjects

@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { originOf } from '../http/request-origin.ts'
 import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
+import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { loginPath } from './continue.ts'
 import { pageRoute, type Pages } from './room.ts'
@@ -76,7 +77,8 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       const { client, user, scopes, to } = question
       const data = {
         client: client.name,
-        host: new URL(to.redirectUri).host,
+        host: hostOf(isDocumentId(client.id) ? client.id : to.redirectUri),
+        returnsTo: hostOf(to.redirectUri),
         person: user.email,
         scopes: scopes.map(describeScope),
         requestId,
@@ -147,6 +149,12 @@ const SCOPE_SENTENCES: Record<string, string> = {
   email: 'see your e-mail address',
   phone: 'see your phone number',
   offline_access: 'stay connected while you are away'
+}
+
+/** What of a URL tells people whose it is; of an app's own scheme, the scheme. */
+function hostOf(url: string): string {
+  const { host, protocol } = new URL(url)
+  return host === '' ? protocol.slice(0, -1) : host
 }
 
 function describeScope(scope: string): string {

@@ -45,7 +45,13 @@ void t.test('a URL that cannot be read: 400, and it is not repeated', async (t) 
 
 void t.test('a method that a path does not have: 404, and nothing is done', async (t) => {
   for (const { url } of operations) {
-    const known = operations.filter((other) => other.url === url).map(({ method }) => method)
+    // `/admin/clients/initial-access-tokens` is a client's path too, but for the id, which nobody gets.
+    const known = operations
+      .filter(
+        (other) =>
+          other.url === url || (isAnybody(other.url) && folderOf(other.url) === folderOf(url))
+      )
+      .map(({ method }) => method)
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
       if (known.includes(method)) continue
       const headers = { authorization: `Bearer ${accessToken}` }
@@ -54,6 +60,9 @@ void t.test('a method that a path does not have: 404, and nothing is done', asyn
   }
   t.equal((await app.get('/auth/me', accessToken)).statusCode, 200, 'the session lives')
 })
+
+const folderOf = (url: string) => url.replace(/[^/]+$/, '')
+const isAnybody = (url: string) => url.endsWith('/00000000-0000-7000-8000-000000000000')
 
 void t.test('a method override, asked for by header: not heard', async (t) => {
   for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {

@@ -31,6 +31,7 @@ CREATE TABLE "client" (
     "jwks_uri" TEXT,
     "metadata" JSONB NOT NULL DEFAULT '{}',
     "registration_token_hash" BYTEA,
+    "initial_access_token_id" UUID,
     "disabled_at" TIMESTAMPTZ(3),
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "updated_at" TIMESTAMPTZ(3) NOT NULL,
@@ -168,6 +169,9 @@ CREATE INDEX "spent_jti_expires_at_idx" ON "spent_jti"("expires_at");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "initial_access_token_token_hash_key" ON "initial_access_token"("token_hash");
+
+-- AddForeignKey
+ALTER TABLE "client" ADD CONSTRAINT "client_initial_access_token_id_fkey" FOREIGN KEY ("initial_access_token_id") REFERENCES "initial_access_token"("id") ON DELETE SET NULL ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "client_secret" ADD CONSTRAINT "client_secret_client_id_fkey" FOREIGN KEY ("client_id") REFERENCES "client"("id") ON DELETE CASCADE ON UPDATE CASCADE;

@@ -4,8 +4,9 @@ import { OAuthError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Postgres } from '../../platform/postgres.ts'
 import type { BrowserSession } from '../../sessions/browser-sessions.ts'
-import { isRegisteredRedirect, type Client } from '../client.ts'
+import { isDocumentId, isRegisteredRedirect, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
+import type { ClientDocuments } from '../documents/documents.ts'
 import type { ReadIdTokenHint } from '../id-token-hint.ts'
 import type { Subjects } from '../subjects.ts'
 import type { CodeStore } from './code-store.ts'
@@ -38,6 +39,8 @@ export type AuthorizeDeps = {
   requests: RequestStore
   codes: CodeStore
   consents: ConsentStore
+  /** Notes a client that describes itself when somebody lets it in; null where there are none. */
+  noteDocument: ClientDocuments['note'] | null
   findClient: (id: string) => Promise<Client | null>
   readIdTokenHint: ReadIdTokenHint
   subjects: Subjects
@@ -131,6 +134,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       }
       await postgres.transaction(async (tx) => {
         if (!(await requests.noteConsent(tx, requestId, userId))) throw gone()
+        if (isDocumentId(client.id)) await deps.noteDocument?.(tx, client, userId)
         await consents.give(tx, { userId, clientId: client.id, scopes: request.scopes }, origin)
       })
       return resume(requestId, session)
@@ -177,10 +181,15 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return hint !== null && hint.sub === sub
   }
 
-  async function isAgreed({ client, request, waiting }: Checked, userId: string): Promise<boolean> {
+  async function isAgreed(
+    { client, to, request, waiting }: Checked,
+    userId: string
+  ): Promise<boolean> {
     if (waiting?.consentedBy === userId) return true
     if (request.prompt.includes('consent')) return false
     if (client.isFirstParty) return true
+    // Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again.
+    if (isDocumentId(client.id) && !to.redirectUri.startsWith('https:')) return false
     const agreed = await consents.findScopes(userId, client.id)
     // Agreeing to nothing is agreeing too: a first visit is always asked about.
     return agreed.length > 0 && request.scopes.every((scope) => agreed.includes(scope))

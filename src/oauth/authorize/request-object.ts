@@ -45,7 +45,8 @@ export function createRequestObjects({ keysOf, clock, issuer }: RequestObjectsDe
       const keys = await keysOf(client, kid)
       if (keys === null) throw refused('the client has no keys')
       const { payload } = await jwtVerify(object, keys, {
-        algorithms: CLIENT_ALGS,
+        // OpenID Connect Registration §2: one that was registered is the only one.
+        algorithms: [client.metadata.request_object_signing_alg ?? CLIENT_ALGS].flat(),
         issuer: client.id,
         audience: issuer,
         currentDate: clock.now(),

@@ -78,6 +78,11 @@ async function callClients({ call }: World, token: string): Promise<void> {
     await call(name, { token, id, body })
     await call(name, { token, body })
   }
+  const tokens = '/admin/clients/initial-access-tokens'
+  const kept = (await call(`POST ${tokens}`, { token, body: { name: 'CI' } })).json()
+  await call(`GET ${tokens}`, { token })
+  await call(`DELETE ${tokens}/{id}`, { token, id: kept.initial_access_token.id as string })
+  await call(`DELETE ${tokens}/{id}`, { token })
   const keyless = { ...CLIENT, token_endpoint_auth_method: 'none' }
   const { client } = (await call('POST /admin/clients', { token, body: keyless })).json()
   await call('POST /admin/clients/{id}/rotate-secret', { token, id: client.client_id as string })

@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util'
+
+export const USAGE = `Applications that may use this server.
+
+  npm run clients -- create NAME --redirect-uri URI [--redirect-uri URI …]
+        a web application on a server, with a secret
+  npm run clients -- create NAME --public --redirect-uri URI
+        a browser or native application, without one
+  npm run clients -- create NAME --service --scope "orders:read" [--audience URL]
+        a service that comes by itself (client credentials)
+  npm run clients -- create NAME --device
+        a television or a command line (device code)
+  npm run clients -- list
+  npm run clients -- show ID
+  npm run clients -- rotate-secret ID         the one before works for a day more
+  npm run clients -- disable ID | enable ID | delete ID
+
+More for create: --id ID, --scope "A B", --audience URL (may be repeated), --first-party (no consent),
+--resource-server (may introspect every token), --post-logout-redirect-uri URI, --backchannel-logout-uri URI, --no-pkce,
+--shows-roles.
+
+Who may register clients by themselves, where DYNAMIC_REGISTRATION lets them:
+
+  npm run clients -- initial-token create NAME [--scope "A B"] [--grants "A B"] [--audience URL]
+                                               [--no-pkce] [--expires-days N]
+  npm run clients -- initial-token list
+  npm run clients -- initial-token revoke ID  clients that were registered with it stay`
+
+const many = { type: 'string', multiple: true } as const
+const OPTIONS = {
+  id: { type: 'string' },
+  'redirect-uri': many,
+  'post-logout-redirect-uri': many,
+  'backchannel-logout-uri': { type: 'string' },
+  scope: { type: 'string' },
+  audience: many,
+  public: { type: 'boolean', default: false },
+  service: { type: 'boolean', default: false },
+  device: { type: 'boolean', default: false },
+  'first-party': { type: 'boolean', default: false },
+  'resource-server': { type: 'boolean', default: false },
+  'shows-roles': { type: 'boolean', default: false },
+  'no-pkce': { type: 'boolean', default: false },
+  grants: { type: 'string' },
+  'expires-days': { type: 'string' },
+  help: { type: 'boolean', default: false }
+} as const
+
+/** The command and what was said with it; `wrong` is a sentence about what nobody knows. */
+export function readCommandLine() {
+  try {
+    return { ...parseArgs({ allowPositionals: true, options: OPTIONS }), wrong: null }
+  } catch (error) {
+    const parsed = parseArgs({ args: [], options: OPTIONS })
+    return { ...parsed, positionals: [] as string[], wrong: (error as Error).message }
+  }
+}
+
+export type Options = ReturnType<typeof readCommandLine>['values']

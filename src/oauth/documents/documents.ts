@@ -1,0 +1,83 @@
+import { OAuthError } from '../../errors.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Client } from '../client.ts'
+import type { DocumentStore } from './document-store.ts'
+import { isDocumentUrl } from './document-url.ts'
+import type { FetchDocument } from './fetch-document.ts'
+import { readDocument, type DocumentBounds } from './read-document.ts'
+
+const CACHE_LIMIT = 1_000
+/** A wrong document is soon looked at again: somebody is mending it. */
+const WRONG_FRESH_SECONDS = 30
+
+/** A client, or why there is none. */
+type Known = { outcome: Client | OAuthError; staleAtMs: number }
+
+export type ClientDocuments = ReturnType<typeof createClientDocuments>
+
+export type ClientDocumentsDeps = {
+  fetchDocument: FetchDocument
+  store: DocumentStore
+  clock: Clock
+  bounds: DocumentBounds
+}
+
+/** Clients that describe themselves at the URL that is their id (draft-ietf-oauth-client-id-metadata-document). */
+export function createClientDocuments(deps: ClientDocumentsDeps) {
+  const { fetchDocument, store, clock, bounds } = deps
+  /** Apart from each other: made-up URLs must not push out the clients that people use. */
+  const good = new Map<string, Known>()
+  const wrong = new Map<string, Known>()
+  const underWay = new Map<string, Promise<Known>>()
+
+  /**
+   * @returns null for an id that can be no document's, and for a client that an operator has disabled
+   * @throws {OAuthError} `invalid_client_metadata`: the document cannot be had, or will not do
+   */
+  async function find(id: string): Promise<Client | null> {
+    if (!isDocumentUrl(id) || (await store.isDisabled(id))) return null
+    const { outcome } = fresh(id) ?? (await look(id))
+    if (outcome instanceof OAuthError) throw outcome
+    return outcome
+  }
+
+  function fresh(id: string): Known | undefined {
+    const known = good.get(id) ?? wrong.get(id)
+    return known !== undefined && known.staleAtMs > clock.now().getTime() ? known : undefined
+  }
+
+  /** Of many who ask at once, one fetches. */
+  async function look(id: string): Promise<Known> {
+    const others = underWay.get(id)
+    if (others !== undefined) return others
+    const mine = judge(id).finally(() => underWay.delete(id))
+    underWay.set(id, mine)
+    const known = await mine
+    const isGood = !(known.outcome instanceof OAuthError)
+    ;(isGood ? wrong : good).delete(id)
+    keep(isGood ? good : wrong, id, known)
+    return known
+  }
+
+  async function judge(id: string): Promise<Known> {
+    try {
+      const { text, freshSeconds } = await fetchDocument(id)
+      return { outcome: readDocument(id, text, bounds), staleAtMs: inSeconds(freshSeconds) }
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error
+      return { outcome: error, staleAtMs: inSeconds(WRONG_FRESH_SECONDS) }
+    }
+  }
+
+  function inSeconds(seconds: number): number {
+    return clock.now().getTime() + seconds * 1_000
+  }
+
+  function keep(cache: Map<string, Known>, id: string, known: Known): void {
+    cache.delete(id)
+    if (cache.size >= CACHE_LIMIT) cache.delete([...cache.keys()][0] ?? '')
+    cache.set(id, known)
+  }
+
+  return { find, note: store.note }
+}
