@@ -40,6 +40,30 @@ export function claimsAbout(
   return Object.fromEntries(told.map((name) => [name, known[name]]))
 }
 
+/** The scopes that stand for the claims about a person that a request names: nobody agrees to less than is told. */
+export function scopesBehind(request: ClaimsRequest | null): string[] {
+  const names = [request?.userinfo, request?.id_token].flatMap((part) => Object.keys(part ?? {}))
+  return [...new Set(names.map(scopeOf).filter((scope) => scope !== undefined))]
+}
+
+/** A request without the claims that stand for scopes beyond `allowed`: the parameter opens no other way to them. */
+export function claimsWithin(request: ClaimsRequest, allowed: string[]): ClaimsRequest {
+  const within = (part: Record<string, ClaimRequest> | null | undefined) =>
+    Object.fromEntries(
+      Object.entries(part ?? {}).filter(([name]) => {
+        const scope = scopeOf(name)
+        return scope === undefined || allowed.includes(scope)
+      })
+    )
+  return { userinfo: within(request.userinfo), id_token: within(request.id_token) }
+}
+
+/** @returns undefined for what no scope guards, such as `auth_time` */
+function scopeOf(claim: string): string | undefined {
+  const scopes = Object.entries(SCOPE_CLAIMS).find(([, claims]) => claims.includes(claim))
+  return scopes?.[0]
+}
+
 function fullName({ name, surname }: User): string | null {
   const parts = [name, surname].filter((part) => part !== null && part !== '')
   return parts.length === 0 ? null : parts.join(' ')

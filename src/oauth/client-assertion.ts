@@ -1,14 +1,17 @@
-import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose'
+import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
 import type { Clock } from '../platform/clock.ts'
 import type { VerifyAssertion } from './client-authentication.ts'
 import type { ClientKeysOf } from './client-keys.ts'
 import type { Client } from './client.ts'
 import type { SpendJti } from './jti-store.ts'
+import { isJwtFault } from './jwt-fault.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
 /** Longer-lived assertions could be stolen from logs; their `jti` would be remembered for as long. */
 const MAX_LIFE_SECONDS = 3_600
 const SKEW_SECONDS = 10
+/** Another kind of JWT of this client, such as a request object, proves nothing here (RFC 8725 §3.11). */
+const TYPES = ['JWT', 'client-authentication+jwt']
 
 export type ClientAssertionsDeps = {
   keysOf: ClientKeysOf
@@ -34,7 +37,8 @@ export function createClientAssertions(deps: ClientAssertionsDeps): VerifyAssert
 
   async function verify(client: Client, assertion: string): Promise<JWTPayload | null> {
     try {
-      const { kid } = decodeProtectedHeader(assertion)
+      const { kid, typ } = decodeProtectedHeader(assertion)
+      if (typ !== undefined && !TYPES.includes(typ)) return null
       const keys = await keysOf(client, kid)
       if (keys === null) return null
       const { payload } = await jwtVerify(assertion, keys, {
@@ -49,7 +53,7 @@ export function createClientAssertions(deps: ClientAssertionsDeps): VerifyAssert
       })
       return payload
     } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof TypeError) return null
+      if (isJwtFault(error)) return null
       throw error
     }
   }

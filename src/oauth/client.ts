@@ -99,6 +99,6 @@ export function isRegisteredRedirect(client: Pick<Client, 'redirectUris'>, uri: 
 }
 
 function portless(uri: string): string | null {
-  if (!LOOPBACK.test(uri)) return null
+  if (!LOOPBACK.test(uri) || URL.parse(uri) === null) return null
   return uri.replace(/^(http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])):\d{1,5}/, '$1')
 }

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
-import { calculateJwkThumbprint, decodeProtectedHeader, errors, importJWK, jwtVerify } from 'jose'
+import { calculateJwkThumbprint, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import type { JWK } from 'jose'
 import { OAuthError } from '../errors.ts'
 import { isSameSecret } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SpendJti } from './jti-store.ts'
+import { isJwtFault } from './jwt-fault.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
 /** How far a client's clock may be off, and so how long a proof can be shown at all. */
@@ -65,9 +66,7 @@ export function createDpop({ clock, spendJti }: DpopDeps) {
       })
       return payload
     } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof TypeError) {
-        throw refused('wrong signature', error)
-      }
+      if (isJwtFault(error)) throw refused('wrong signature, or no usable key', error)
       throw error
     }
   }

@@ -78,7 +78,10 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
       const { headers, body } = request
       const client = await authenticateClient(headers.authorization, body)
       await revokeToken(client, body.token, originOf(request))
-      return reply.code(200).send(null)
+      return reply
+        .code(200)
+        .serializer(() => '')
+        .send(null)
     }
   )
   done()

@@ -1,5 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { OAuthError } from '../errors.ts'
+import { withQuery } from '../lib/with-query.ts'
 import type { BrowserSession } from '../sessions/browser-sessions.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { Client } from './client.ts'
@@ -82,8 +83,6 @@ export function createLogoutRequests(deps: LogoutRequestsDeps) {
         'post_logout_redirect_uri is not one that the client registered.'
       )
     }
-    const url = new URL(uri)
-    if (state !== undefined) url.searchParams.append('state', state)
-    return state === undefined ? uri : url.href
+    return withQuery(uri, state === undefined ? {} : { state })
   }
 }

@@ -11,6 +11,9 @@ export type MetadataOptions = Pick<
   'issuer' | 'dynamicRegistration' | 'clientIdMetadataDocuments'
 >
 
+/** Nobody introspects without proving who it is (RFC 7662 §2.1). */
+const SECRET_METHODS = AUTH_METHODS.filter((method) => method !== 'none')
+
 /**
  * What the server can do, for both metadata documents (RFC 8414, OpenID Connect Discovery §3): only what
  * works, and an issuer that is equal to the byte.
@@ -48,6 +51,11 @@ export function serverMetadata({
     require_request_uri_registration: false,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
+    introspection_endpoint_auth_methods_supported: SECRET_METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
+    introspection_signing_alg_values_supported: ['RS256'],
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     dpop_signing_alg_values_supported: CLIENT_ALGS,
     code_challenge_methods_supported: ['S256'],
     backchannel_logout_supported: true,

@@ -3,6 +3,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError, ProblemError } from '../errors.ts'
 import { introspectionRoutes, type IntrospectionRoutesOptions } from './introspection-routes.ts'
+import { CLIENT_ALGS } from './metadata.ts'
 import { parRoutes, type ParRoutesOptions } from './par-routes.ts'
 import { oauthTokenRoutes, type TokenRoutesOptions } from './token-routes.ts'
 import { userinfoRoutes, type UserinfoRoutesOptions } from './userinfo-routes.ts'
@@ -52,7 +53,7 @@ export function createErrorWriter(refuse: (violation: Violation | undefined) => 
   ) {
     const refusal = toOAuthError(error, refuse)
     const { code, description } = refusal
-    const status = error instanceof ProblemError ? error.status : refusal.status
+    const status = error instanceof ProblemError ? error.status : statusOf(refusal, request)
     if (status >= 500) request.log.error({ err: error }, 'request failed')
     request.refusal = error.message
     if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
@@ -68,18 +69,29 @@ export function createErrorWriter(refuse: (violation: Violation | undefined) => 
   }
 }
 
+/** At a resource a wrong proof is a wrong credential; at the token endpoint a wrong request (RFC 9449 §7.1, §5). */
+function statusOf({ code, status }: OAuthError, request: FastifyRequest): number {
+  return code === 'invalid_dpop_proof' && isByDpop(request) ? 401 : status
+}
+
 /** RFC 6749 §5.2, RFC 6750 §3, RFC 9449 §7.1: how to come in. */
-function challengeOf(
-  { code, description }: OAuthError,
-  { headers }: FastifyRequest
-): string | null {
+function challengeOf({ code, description }: OAuthError, request: FastifyRequest): string | null {
   if (code === 'invalid_client') return 'Basic realm="latchkey"'
-  if (code !== 'invalid_token' && code !== 'insufficient_scope') return null
-  const scheme = /^DPoP /i.test(headers.authorization ?? '')
-    ? 'DPoP algs="ES256 RS256 EdDSA"'
-    : 'Bearer'
-  const separator = scheme === 'Bearer' ? ' ' : ', '
-  return `${scheme}${separator}error="${code}", error_description="${description}"`
+  const isAboutToken = code === 'invalid_token' || code === 'insufficient_scope'
+  if (!isAboutToken && !(code === 'invalid_dpop_proof' && isByDpop(request))) return null
+  const error = `error="${code}", error_description="${description}"`
+  if (isByDpop(request)) return `DPoP algs="${CLIENT_ALGS.join(' ')}", ${error}`
+  return showsToken(request) ? `Bearer ${error}` : 'Bearer realm="latchkey"'
+}
+
+function isByDpop({ headers }: FastifyRequest): boolean {
+  return /^DPoP /i.test(headers.authorization ?? '')
+}
+
+/** Who has shown nothing is only told the way (RFC 6750 §3.1). */
+function showsToken({ headers, body }: FastifyRequest): boolean {
+  const form = (body ?? {}) as { access_token?: unknown }
+  return headers.authorization !== undefined || form.access_token !== undefined
 }
 
 function toOAuthError(

@@ -17,6 +17,12 @@ export function grantAudience(client: Client, resources: string[]): string[] {
   return resources.length > 0 ? resources : client.audiences
 }
 
+/** @throws {OAuthError} `invalid_target` for what the grant is not for */
+export function requireHeld(held: string[], resources: string[]): void {
+  if (resources.every((resource) => held.includes(resource))) return
+  throw new OAuthError('invalid_target', 'The grant is not for this resource.')
+}
+
 /**
  * The audience of one access token: what is asked for of the grant's, and the issuer where there is
  * nothing else, or where userinfo has to take it (OpenID Connect Core §5.3).
@@ -27,9 +33,7 @@ export function narrowAudience(
   resources: string[],
   { issuer, scope }: { issuer: string; scope: string }
 ): string[] {
-  if (!resources.every((resource) => held.includes(resource))) {
-    throw new OAuthError('invalid_target', 'The grant is not for this resource.')
-  }
+  requireHeld(held, resources)
   const audience = resources.length > 0 ? resources : held
   const isForUserinfo = scope.split(' ').includes('openid')
   return audience.length === 0 || isForUserinfo ? [...audience, issuer] : audience

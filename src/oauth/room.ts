@@ -112,7 +112,10 @@ export function openOAuth(deps: OAuthDeps) {
         absoluteSeconds: config.refreshAbsoluteSeconds
       })
     ],
-    ['refresh_token', createRefreshGrant({ rotate: sessions.rotate, idleSeconds })],
+    [
+      'refresh_token',
+      createRefreshGrant({ rotate: sessions.rotate, findSessionByToken, idleSeconds })
+    ],
     ['client_credentials', clientCredentials]
   ])
 

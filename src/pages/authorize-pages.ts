@@ -5,6 +5,7 @@ import { originOf } from '../http/request-origin.ts'
 import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
 import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
+import { withQuery } from '../lib/with-query.ts'
 import { loginPath } from './continue.ts'
 import { pageRoute, type Pages } from './room.ts'
 
@@ -124,9 +125,7 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       const data = { action: to.redirectUri, fields: Object.entries(parameters) }
       return pages.renderPage(reply, 'form-post', data, { leadsToApplication: true })
     }
-    const url = new URL(to.redirectUri)
-    for (const [name, value] of Object.entries(parameters)) url.searchParams.append(name, value)
-    return reply.redirect(url.href, 303)
+    return reply.redirect(withQuery(to.redirectUri, parameters), 303)
   }
 
   done()

@@ -8,6 +8,8 @@ export type FoundSession = {
   id: string
   userId: string
   scope: string
+  /** Resource servers that the grant is for. */
+  audience: string[]
   /** When the session ends, unless it is refreshed before. */
   endsAt: Date
   /** Whether this is the token that the next refresh takes. */
@@ -28,9 +30,9 @@ export function createSessionLookup({ store, dataKeys, clock }: SessionLookupDep
     const claim = openRefreshToken(token, (id) => dataKeys.find('refresh_mac', id))
     const session = claim === null ? null : await store.findByClaim(claim, clientId)
     if (claim === null || session === null) return null
-    const { id, userId, scope, generation, expiresAt, idleExpiresAt } = session
+    const { id, userId, scope, audience, generation, expiresAt, idleExpiresAt } = session
     const endsAt = expiresAt < idleExpiresAt ? expiresAt : idleExpiresAt
     if (endsAt <= clock.now()) return null
-    return { id, userId, scope, endsAt, isNewest: generation === claim.generation }
+    return { id, userId, scope, audience, endsAt, isNewest: generation === claim.generation }
   }
 }

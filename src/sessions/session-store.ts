@@ -45,6 +45,7 @@ export type ClaimedSession = {
   id: string
   userId: string
   scope: string
+  audience: string[]
   generation: number
   expiresAt: Date
   idleExpiresAt: Date
@@ -88,6 +89,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
           id: true,
           userId: true,
           scope: true,
+          audience: true,
           generation: true,
           expiresAt: true,
           idleExpiresAt: true

@@ -69,10 +69,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
     shown: AuthorizationParameters,
     session: BrowserSession | null
   ): Promise<AuthorizeOutcome> {
-    const { client, parameters } = await readParameters(shown)
-    const addressed = address(client, parameters)
-    return answering(addressed, async () => {
-      const request = readRequest(parameters, client)
+    return receive(shown, async (addressed) => {
+      const request = readRequest(addressed.parameters, addressed.client)
       const loginAfter = loginDueAfter(request)
       return decide({ ...addressed, request, loginAfter, waiting: null }, session)
     })
@@ -85,14 +83,32 @@ export function createAuthorize(deps: AuthorizeDeps) {
    * @throws {OAuthError} as {@link begin}
    */
   async function hold(shown: AuthorizationParameters): Promise<AuthorizeOutcome> {
-    const { client, parameters } = await readParameters(shown)
-    const addressed = address(client, parameters)
-    return answering(addressed, async () => {
+    return receive(shown, async ({ client, parameters }) => {
       const request = readRequest(parameters, client)
       const loginAfter = loginDueAfter(request)
       const requestId = await requests.keep({ clientId: client.id, parameters, loginAfter })
       return { kind: 'resume', requestId }
     })
+  }
+
+  /**
+   * Finds out what is asked, and where the answer goes. A request object or reference that does not hold is
+   * told to the client where the URL beside it names a destination of the client's (RFC 9101 §6.2).
+   */
+  async function receive(
+    shown: AuthorizationParameters,
+    work: (addressed: Addressed) => Promise<AuthorizeOutcome>
+  ): Promise<AuthorizeOutcome> {
+    const read = await readParameters(shown).catch((error: unknown) => ({ error }))
+    if (!('error' in read)) {
+      const addressed = address(read.client, read.parameters)
+      return answering(addressed, () => work(addressed))
+    }
+    const { error } = read
+    const client = shown.client_id === undefined ? null : await findClient(shown.client_id)
+    const isTellable = client !== null && isRegisteredRedirect(client, shown.redirect_uri ?? '')
+    if (!(error instanceof OAuthError) || !isTellable) throw error
+    return answering(address(client, shown), () => Promise.reject(error))
   }
 
   /** Goes on with a request that waited. */
@@ -112,7 +128,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
     const waiting = await findWaiting(requestId)
     if (!(await isLoggedInEnough(waiting, session))) return null
     const { client, request, to } = waiting
-    return { client, user: session.user, scopes: request.scopes, to }
+    return { client, user: session.user, scopes: request.consentScopes, to }
   }
 
   /** What the person decided. A no is told to the client; a yes is remembered until it is taken back. */
@@ -135,7 +151,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
       await postgres.transaction(async (tx) => {
         if (!(await requests.noteConsent(tx, requestId, userId))) throw gone()
         if (isDocumentId(client.id)) await deps.noteDocument?.(tx, client, userId)
-        await consents.give(tx, { userId, clientId: client.id, scopes: request.scopes }, origin)
+        const { consentScopes: scopes } = request
+        await consents.give(tx, { userId, clientId: client.id, scopes }, origin)
       })
       return resume(requestId, session)
     })
@@ -192,7 +209,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
     if (isDocumentId(client.id) && !to.redirectUri.startsWith('https:')) return false
     const agreed = await consents.findScopes(userId, client.id)
     // Agreeing to nothing is agreeing too: a first visit is always asked about.
-    return agreed.length > 0 && request.scopes.every((scope) => agreed.includes(scope))
+    return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))
   }
 
   async function interact(kind: 'login' | 'consent', checked: Checked): Promise<AuthorizeOutcome> {

@@ -37,6 +37,8 @@ export type PresentedCode = {
   redirectUri: string | null
   verifier: string | null
   dpopJkt: string | null
+  /** Which of the resources that were agreed to the first token is for. */
+  resources: string[]
   idleSeconds: number
   absoluteSeconds: number
 }
@@ -51,6 +53,8 @@ export type RedeemOutcome =
     }
   /** It was spent before: what it began has ended, and that is committed (RFC 6749 §4.1.2). */
   | { kind: 'reused'; ended: EndedSession[] }
+  /** A resource that nobody agreed to: the code is burnt, and nothing has begun (RFC 8707 §2.2). */
+  | { kind: 'wrong_target' }
   | { kind: 'unusable'; reason: string }
 
 export type CodeStore = ReturnType<typeof createCodeStore>
@@ -102,6 +106,9 @@ export function createCodeStore({
       if (code === undefined) return judge(tx, codeHash, presented, origin)
       const fault = faultOf(code, presented)
       if (fault !== null) return { kind: 'unusable', reason: fault }
+      if (!presented.resources.every((resource) => code.audience.includes(resource))) {
+        return { kind: 'wrong_target' }
+      }
       const secret = randomBytes(32)
       const { redirectUri, codeChallenge, nonce, claims, sessionId: id, ...grant } = code
       const { dpopJkt, idleSeconds, absoluteSeconds } = presented

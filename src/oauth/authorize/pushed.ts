@@ -40,9 +40,11 @@ export function createParameterReader(deps: ParameterReaderDeps) {
   }
 
   async function takePushed(client: Client, uri: string): Promise<AuthorizationParameters> {
-    const isOurs = uri.startsWith(REQUEST_URI_PREFIX)
+    if (!uri.startsWith(REQUEST_URI_PREFIX)) {
+      throw new OAuthError('request_uri_not_supported', 'request_uri is for pushed requests only.')
+    }
     const id = uri.slice(REQUEST_URI_PREFIX.length)
-    const parameters = isOurs ? await requests.takePushed(id, client.id) : null
+    const parameters = await requests.takePushed(id, client.id)
     if (parameters !== null) return parameters
     throw new OAuthError('invalid_request_uri', 'request_uri is unknown, was used, or has expired.')
   }

@@ -1,9 +1,10 @@
-import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose'
+import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
 import { Value } from 'typebox/value'
 import { OAuthError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { ClientKeysOf } from '../client-keys.ts'
 import type { Client } from '../client.ts'
+import { isJwtFault } from '../jwt-fault.ts'
 import { CLIENT_ALGS } from '../metadata.ts'
 import { AuthorizationParameters } from './parameters.ts'
 
@@ -54,7 +55,7 @@ export function createRequestObjects({ keysOf, clock, issuer }: RequestObjectsDe
       })
       return payload
     } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof TypeError) {
+      if (isJwtFault(error)) {
         throw refused('wrong signature, audience, issuer or time', error)
       }
       throw error

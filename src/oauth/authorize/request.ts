@@ -1,6 +1,7 @@
 import { OAuthError } from '../../errors.ts'
-import { parseClaimsRequest, type ClaimsRequest } from '../claims.ts'
+import { claimsWithin, parseClaimsRequest, scopesBehind, type ClaimsRequest } from '../claims.ts'
 import { isPublic, type Client } from '../client.ts'
+import { ACR } from '../id-token.ts'
 import { CHALLENGE } from '../pkce.ts'
 import { grantAudience, listOf } from '../resources.ts'
 import { grantScopes, parseScope } from '../scopes.ts'
@@ -12,6 +13,8 @@ export type Prompt = (typeof PROMPTS)[number]
 /** An authorization request that may be answered, once its person has logged in and agreed. */
 export type AuthorizationRequest = {
   scopes: string[]
+  /** What the person has to agree to: the scopes, and those behind the claims that are asked for. */
+  consentScopes: string[]
   audience: string[]
   nonce: string | null
   /** S256; null only for a client that may do without. */
@@ -31,14 +34,17 @@ export function readRequest(parameters: Parameters, client: Client): Authorizati
   requireGrant(client)
   requireCode(parameters)
   refuseUnsupported(parameters)
+  const scopes = grantScopes(client, parseScope(parameters.scope), true)
+  const claims = readClaims(parameters, client)
   return {
-    scopes: grantScopes(client, parseScope(parameters.scope), true),
+    scopes,
+    consentScopes: [...new Set([...scopes, ...scopesBehind(claims)])],
     audience: grantAudience(client, listOf(parameters.resource)),
     nonce: parameters.nonce ?? null,
     codeChallenge: readChallenge(parameters, client),
     prompt: readPrompt(parameters),
     maxAgeSeconds: readMaxAge(parameters),
-    claims: readClaims(parameters),
+    claims,
     dpopJkt: readDpopKey(parameters)
   }
 }
@@ -107,11 +113,21 @@ function readMaxAge({ max_age: text }: Parameters): number | null {
   return Number(text)
 }
 
-function readClaims({ claims: text }: Parameters): ClaimsRequest | null {
+function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest | null {
   if (text === undefined) return null
   const claims = parseClaimsRequest(text)
   if (claims === null) throw new OAuthError('invalid_request', 'claims must be a JSON object.')
-  return claims
+  requireReachableAcr(claims)
+  return claimsWithin(claims, client.scopes)
+}
+
+/** Essential and not to be had: the authentication has failed (OpenID Connect Core §5.5.1.1). */
+function requireReachableAcr({ id_token: asked }: ClaimsRequest): void {
+  const { essential, value, values } = asked?.['acr'] ?? {}
+  if (essential !== true) return
+  const wanted = Array.isArray(values) ? values : value === undefined ? [] : [value]
+  if (wanted.length === 0 || wanted.includes(ACR)) return
+  throw new OAuthError('access_denied', 'The authentication that is essential cannot be done here.')
 }
 
 function readDpopKey({ dpop_jkt: jkt }: Parameters): string | null {

@@ -24,6 +24,7 @@ export function createCodeGrant(deps: CodeGrantDeps): Grant {
         redirectUri: form.redirect_uri ?? null,
         verifier: form.code_verifier ?? null,
         dpopJkt,
+        resources: listOf(form.resource),
         idleSeconds: client.refreshIdleSeconds ?? idleSeconds,
         absoluteSeconds: client.refreshAbsoluteSeconds ?? absoluteSeconds
       },
@@ -46,6 +47,8 @@ export function createCodeGrant(deps: CodeGrantDeps): Grant {
       case 'reused':
         revocationFeed.announce(outcome.ended)
         throw invalidGrant('code shown twice, its session has ended')
+      case 'wrong_target':
+        throw new OAuthError('invalid_target', 'The grant is not for this resource.')
       case 'unusable':
         throw invalidGrant(outcome.reason)
     }

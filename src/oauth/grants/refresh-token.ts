@@ -1,17 +1,27 @@
 import { OAuthError, ProblemError } from '../../errors.ts'
 import type { Rotate } from '../../sessions/refresh.ts'
-import { listOf } from '../resources.ts'
+import type { FindSessionByToken } from '../../sessions/session-lookup.ts'
+import { listOf, requireHeld } from '../resources.ts'
 import { narrowScope, parseScope } from '../scopes.ts'
+import type { Client } from '../client.ts'
 import type { Grant, GrantCall } from '../token-endpoint.ts'
+import type { TokenRequest } from '../token-schemas.ts'
 
-export type RefreshGrantDeps = { rotate: Rotate; idleSeconds: number }
+export type RefreshGrantDeps = {
+  rotate: Rotate
+  findSessionByToken: FindSessionByToken
+  idleSeconds: number
+}
 
 /** RFC 6749 §6, with the same rotation as every other session. */
-export function createRefreshGrant({ rotate, idleSeconds }: RefreshGrantDeps): Grant {
+export function createRefreshGrant(deps: RefreshGrantDeps): Grant {
+  const { rotate, findSessionByToken, idleSeconds } = deps
+
   return async function refreshGrant({ form, client, dpopJkt, origin }: GrantCall) {
     if (form.refresh_token === undefined) {
       throw new OAuthError('invalid_request', 'refresh_token is required.')
     }
+    await requirePossible(form, client)
     const presenter = {
       clientId: client.id,
       delivery: 'body' as const,
@@ -19,12 +29,27 @@ export function createRefreshGrant({ rotate, idleSeconds }: RefreshGrantDeps): G
       idleSeconds: client.refreshIdleSeconds ?? idleSeconds
     }
     const { session, secret } = await rotate(form.refresh_token, presenter, origin).catch(refused)
-    // What the client lost since, its tokens lose now (SECURITY T6).
-    const held = parseScope(session.scope).filter((scope) => client.scopes.includes(scope))
-    const scope = narrowScope(held.join(' '), form.scope)
+    const scope = narrowScope(heldScope(session.scope, client), form.scope)
     const resources = listOf(form.resource)
     return { kind: 'session', session, secret, scope, resources, nonce: null, claims: null }
   }
+
+  /** A refusal spends nothing: the client never gets the successor, and its next refresh would look like theft. */
+  async function requirePossible(form: TokenRequest, client: Client): Promise<void> {
+    const { refresh_token: token = '', scope, resource } = form
+    if (scope === undefined && resource === undefined) return
+    const session = await findSessionByToken(token, client.id)
+    if (session === null) return
+    narrowScope(heldScope(session.scope, client), scope)
+    requireHeld(session.audience, listOf(resource))
+  }
+}
+
+/** What the client lost since, its tokens lose now (SECURITY T6). */
+function heldScope(scope: string, { scopes }: Client): string {
+  return parseScope(scope)
+    .filter((token) => scopes.includes(token))
+    .join(' ')
 }
 
 function refused(error: unknown): never {

@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import t from 'tap'
+import { startConformance } from '../../support/conformance.ts'
+import { encode } from '../../support/jws.ts'
+import { eventually } from '../../support/eventually.ts'
+
+const heard: string[] = []
+const listener = createServer((request, response) => {
+  let body = ''
+  request.on('data', (chunk) => (body += String(chunk)))
+  request.on('end', () => {
+    heard.push(new URLSearchParams(body).get('logout_token') ?? '')
+    response.writeHead(200).end()
+  })
+}).listen(0, '127.0.0.1')
+await once(listener, 'listening')
+t.teardown(() => {
+  listener.closeAllConnections()
+  listener.close()
+})
+const host = `127.0.0.1:${(listener.address() as AddressInfo).port}`
+const op = await startConformance(t, 'query', { OUTBOUND_ALLOWED_HOSTS: host })
+const end = String(op.metadata['end_session_endpoint'])
+const urlOf = (query: Record<string, string>) => `${end}?${new URLSearchParams(query).toString()}`
+
+/** A tampered ID token, whose signature does not fit. */
+function modified(token: string): string {
+  const [head = '', body = '', signature = ''] = token.split('.')
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Record<string, unknown>
+  const forged: Record<string, unknown> = { ...claims, sub: 'somebody' }
+  return `${head}.${encode(forged)}.${signature}`
+}
+
+/** What is asked for, by the suite's names; null is a page of ours, with nobody sent anywhere. */
+const MODULES: Record<string, [(hint: string) => Record<string, string>, string | null]> = {
+  'oidcc-rp-initiated-logout': [
+    (id_token_hint) => ({ id_token_hint, post_logout_redirect_uri: op.home, state: 's1' }),
+    `${op.home}?state=s1`
+  ],
+  'oidcc-rp-initiated-logout-no-state': [
+    (id_token_hint) => ({ id_token_hint, post_logout_redirect_uri: op.home }),
+    op.home
+  ],
+  'oidcc-rp-initiated-logout-bad-post-logout-redirect-uri': [
+    (id_token_hint) => ({ id_token_hint, post_logout_redirect_uri: `${op.home}/x`, state: 's1' }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri': [
+    (id_token_hint) => ({
+      id_token_hint,
+      post_logout_redirect_uri: `${op.home}?foo=bar`,
+      state: 's1'
+    }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-modified-id-token-hint': [
+    (hint) => ({ id_token_hint: modified(hint), post_logout_redirect_uri: op.home, state: 's1' }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-bad-id-token-hint': [
+    () => ({ id_token_hint: 'x.y.z', post_logout_redirect_uri: op.home, state: 's1' }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-no-id-token-hint': [
+    () => ({ post_logout_redirect_uri: op.home, state: 's1' }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-no-params': [() => ({}), null],
+  'oidcc-rp-initiated-logout-no-post-logout-redirect-uri': [
+    (id_token_hint) => ({ id_token_hint, state: 's1' }),
+    null
+  ],
+  'oidcc-rp-initiated-logout-only-state': [() => ({ state: 's1' }), null]
+}
+
+for (const [name, [make, expected]] of Object.entries(MODULES)) {
+  void t.test(`RP-initiated logout OP, ${name}`, async (t) => {
+    const { browser, tokens } = await op.run(t)
+    const rest = await browser.visit(urlOf(make(tokens['id_token'] ?? '')), op.whoIsAt(browser))
+    if (expected === null) {
+      t.equal(rest.url.origin, op.app.issuer)
+      return
+    }
+    t.equal(rest.url.href, expected)
+    const after = await op.authorize(op.ask(op.client, { prompt: 'none' }, browser))
+    t.match(after.told['error'], /_required$/, 'nobody is logged in any more')
+  })
+}
+
+void t.test('Back-channel logout OP, oidcc-backchannel-rp-initiated-logout', async (t) => {
+  const { browser, tokens, idToken } = await op.run(t, {}, { of: op.listener })
+  const hint = tokens['id_token'] ?? ''
+  const rest = await browser.visit(
+    urlOf({ id_token_hint: hint, post_logout_redirect_uri: op.home, state: 's' }),
+    op.whoIsAt(browser)
+  )
+  t.equal(rest.url.href, `${op.home}?state=s`)
+  const token = await eventually('a logout token', () => Promise.resolve(heard[0]))
+  const keys = createRemoteJWKSet(new URL(String(op.metadata['jwks_uri'])))
+  const { payload } = await jwtVerify(token, keys, {
+    issuer: op.app.issuer,
+    audience: op.listener.id,
+    requiredClaims: ['iat', 'jti', 'exp']
+  })
+  t.match(payload, { sub: idToken.sub, sid: idToken['sid'] })
+  t.same(payload['events'], { 'http://schemas.openid.net/event/backchannel-logout': {} })
+  t.notOk('nonce' in payload)
+  const after = await op.authorize(op.ask(op.listener, { prompt: 'none' }, browser))
+  t.match(after.told['error'], /_required$/)
+})

@@ -1,0 +1,91 @@
+import t from 'tap'
+import { startApp } from '../../support/app.ts'
+import { claimsOf } from '../../support/builders.ts'
+import { givenClient, givenCode, redeem } from '../../support/oauth.ts'
+import { givenPerson, refreshAs } from '../../support/oauth-grants.ts'
+import { verdict } from '../../support/replicas.ts'
+import { eventually } from '../../support/eventually.ts'
+import { eventsOf, sessionRow } from '../../support/session-rows.ts'
+
+const app = await startApp(t)
+const client = await givenClient(app)
+const other = await givenClient(app)
+const person = await givenPerson(app)
+
+void t.test(
+  'a code shown twice: refused, and what the first began has ended (§4.1.2, §10.5)',
+  async (t) => {
+    const grant = await givenCode(app, client, {}, person)
+    const tokens = (await redeem(app, client, grant)).json()
+    const sid = String(claimsOf(tokens.access_token)['sid'])
+    t.equal((await sessionRow(app, sid)).revoked_at, null)
+    const again = await redeem(app, client, grant)
+    t.equal(again.statusCode, 400)
+    t.equal(again.json().error, 'invalid_grant')
+    t.equal((await sessionRow(app, sid)).revoke_reason, 'code_reuse')
+    t.equal((await refreshAs(app, client, tokens.refresh_token)).json().error, 'invalid_grant')
+    await eventually('refusal', async () => (await verdict(app, tokens.access_token)) === 401)
+    t.ok((await eventsOf(app, sid)).some(({ type }) => type === 'grant.code_reused'))
+  }
+)
+
+void t.test('a code shown again after its life: still ends what it began (§4.1.2)', async (t) => {
+  const grant = await givenCode(app, client, {}, person)
+  const tokens = (await redeem(app, client, grant)).json()
+  await app.moveTime(300)
+  t.equal((await redeem(app, client, grant)).json().error, 'invalid_grant')
+  const sid = String(claimsOf(tokens.access_token)['sid'])
+  t.equal((await sessionRow(app, sid)).revoke_reason, 'code_reuse')
+  await app.moveTime(0)
+})
+
+void t.test('a code after a minute: refused, and nothing begins (§4.1.2)', async (t) => {
+  const grant = await givenCode(app, client, {}, person)
+  await app.moveTime(61)
+  t.equal((await redeem(app, client, grant)).json().error, 'invalid_grant')
+  await app.moveTime(0)
+})
+
+void t.test(
+  "another client's code: refused, and its own client can still use it (§4.1.3)",
+  async (t) => {
+    const grant = await givenCode(app, client, {}, person)
+    t.equal((await redeem(app, other, grant)).json().error, 'invalid_grant')
+    t.equal((await redeem(app, client, grant)).statusCode, 200)
+    t.equal((await redeem(app, other, grant)).json().error, 'invalid_grant')
+    const [{ count }] = (await app.sql<{ count: number }>(
+      `SELECT count(*)::int AS count FROM session WHERE client_id = $1 AND revoke_reason = 'code_reuse'`,
+      [client.id]
+    )) as [{ count: number }]
+    t.equal(count, 2, 'a stranger ends nothing: only the sessions of the two tests before')
+  }
+)
+
+void t.test('a code of a login that has ended: refused (§4.1.3)', async (t) => {
+  const leaver = await givenPerson(app)
+  const grant = await givenCode(app, client, {}, leaver)
+  await leaver.browser.post('/logout', {})
+  t.equal((await redeem(app, client, grant)).json().error, 'invalid_grant')
+})
+
+void t.test('a code of somebody who was disabled: refused (§4.1.3)', async (t) => {
+  const banned = await givenPerson(app)
+  const grant = await givenCode(app, client, {}, banned)
+  await app.sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, [banned.user.id])
+  t.equal((await redeem(app, client, grant)).json().error, 'invalid_grant')
+})
+
+void t.test('a code in the database: only its hash (§10.5)', async (t) => {
+  const { code } = await givenCode(app, client, {}, person)
+  const rows = await app.sql<{ row: string }>('SELECT c::text AS row FROM authorization_code c')
+  t.notOk(rows.some(({ row }) => row.includes(code)))
+})
+
+void t.test('a disabled client: neither codes nor refreshes (§10.1)', async (t) => {
+  const gone = await givenClient(app)
+  const grant = await givenCode(app, gone, {}, person)
+  const tokens = (await redeem(app, gone, await givenCode(app, gone, {}, person))).json()
+  await app.sql('UPDATE client SET disabled_at = latchkey_now() WHERE id = $1', [gone.id])
+  t.equal((await redeem(app, gone, grant)).json().error, 'invalid_client')
+  t.equal((await refreshAs(app, gone, tokens.refresh_token)).json().error, 'invalid_client')
+})
