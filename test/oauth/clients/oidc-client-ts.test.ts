@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { noChromium, openWindow, startBrowser, startListeningApp } from '../../support/browser.ts'
+import { openBrowser, openWindow, startListeningApp } from '../../support/browser.ts'
 import { givenUser } from '../../support/builders.ts'
 import { givenClient } from '../../support/oauth.ts'
 
@@ -37,7 +37,6 @@ else show('nobody')
 
 void t.test(
   'oidc-client-ts in a browser, on another origin: from discovery to logout',
-  { skip },
   async (t) => {
     const app = await startListeningApp(t)
     const browser = await openBrowser(t)
