@@ -188,6 +188,7 @@ function limitsOf(config: PlatformConfig) {
     client_registration: {
       max: config.rateLimitClientRegistrationPerHour,
       windowMs: HOUR_MS
-    }
+    },
+    device: { max: config.rateLimitDevicePerHour, windowMs: HOUR_MS }
   }
 }

@@ -284,6 +284,12 @@ export const SETTINGS = {
     url('https:', 'http:'),
     'as the provider has it'
   ),
+  rateLimitDevicePerHour: optional(
+    'RATE_LIMIT_DEVICE_PER_HOUR',
+    'Codes of devices typed at the page /device, per client address',
+    integer(1, 1_000_000),
+    30
+  ),
   mailLimitPerMinute: optional(
     'MAIL_LIMIT_PER_MINUTE',
     'Mails of a kind to one mailbox',

@@ -3,6 +3,8 @@ import { OAuthError } from '../errors.ts'
 import { LINK_NAMES } from './client-extras.ts'
 import type { ClientPolicy } from './client-policy.ts'
 
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 /**
  * What no client may be, whoever registers it.
  * @throws {OAuthError} `invalid_redirect_uri`, `invalid_client_metadata`
@@ -15,6 +17,9 @@ export function requireSoundness(policy: ClientPolicy): void {
   }
   if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
     throw invalidMetadata('A client without a secret cannot use client_credentials.')
+  }
+  if (authMethod === 'none' && grantTypes.includes(TOKEN_EXCHANGE)) {
+    throw invalidMetadata('A client without a secret cannot exchange tokens.')
   }
   requireKeys(policy)
   requireUrls(policy)

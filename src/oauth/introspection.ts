@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { AccessTokenClaims } from '../tokens/access-token.ts'
 import type { TokenCheck } from '../tokens/token-check.ts'
 import { isPublic, type Client } from './client.ts'
+import { isMeantFor } from './resources.ts'
 import type { Subjects } from './subjects.ts'
 
 /** RFC 7662 §2.2. An inactive token is told nothing else about. */
@@ -38,7 +39,7 @@ export function createIntrospection(deps: IntrospectionDeps) {
       throw new OAuthError('unauthorized_client', 'Only a client with a secret may introspect.')
     }
     const claims = await checkToken(token, null)
-    if (claims !== null) return mayKnow(caller, claims) ? describe(claims) : INACTIVE
+    if (claims !== null) return isMeantFor(caller, claims) ? describe(claims) : INACTIVE
     return describeRefreshToken(caller, token)
   }
 
@@ -70,11 +71,6 @@ export function createIntrospection(deps: IntrospectionDeps) {
   }
 
   return { introspect, introspectSigned }
-}
-
-/** A token is told to whom it is for, or to whoever the operator trusts with all of them (SECURITY O12). */
-function mayKnow({ id, isResourceServer }: Client, { aud }: AccessTokenClaims): boolean {
-  return isResourceServer || [aud].flat().includes(id)
 }
 
 function describe(claims: AccessTokenClaims): IntrospectionAnswer {

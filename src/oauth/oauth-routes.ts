@@ -2,6 +2,10 @@ import { parse } from 'node:querystring'
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError, ProblemError } from '../errors.ts'
+import {
+  deviceAuthorizationRoutes,
+  type DeviceAuthorizationRoutesOptions
+} from './device-authorization-routes.ts'
 import { introspectionRoutes, type IntrospectionRoutesOptions } from './introspection-routes.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 import { parRoutes, type ParRoutesOptions } from './par-routes.ts'
@@ -11,6 +15,7 @@ import { userinfoRoutes, type UserinfoRoutesOptions } from './userinfo-routes.ts
 export type OAuthRoutesOptions = TokenRoutesOptions &
   UserinfoRoutesOptions &
   ParRoutesOptions &
+  DeviceAuthorizationRoutesOptions &
   IntrospectionRoutesOptions
 
 /**
@@ -27,6 +32,7 @@ export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, o
   await app.register(oauthTokenRoutes, options)
   await app.register(userinfoRoutes, options)
   await app.register(parRoutes, options)
+  await app.register(deviceAuthorizationRoutes, options)
   await app.register(introspectionRoutes, options)
 }
 

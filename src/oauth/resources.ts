@@ -1,9 +1,15 @@
 import { OAuthError } from '../errors.ts'
+import type { AccessTokenClaims } from '../tokens/access-token.ts'
 import type { Client } from './client.ts'
 
 /** A form's parameter that may be repeated (RFC 8707 §2). */
 export function listOf(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : [...new Set([value].flat())]
+}
+
+/** A token is for its audience, and for whoever the operator trusts with all of them (SECURITY O12). */
+export function isMeantFor({ id, isResourceServer }: Client, { aud }: AccessTokenClaims): boolean {
+  return isResourceServer || [aud].flat().includes(id)
 }
 
 /**

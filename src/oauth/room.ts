@@ -1,3 +1,4 @@
+import type { Abuse } from '../abuse/room.ts'
 import type { Accounts } from '../accounts/room.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Config } from '../config.ts'
@@ -26,10 +27,15 @@ import { createDocumentStore } from './documents/document-store.ts'
 import { createClientDocuments } from './documents/documents.ts'
 import { createDocumentFetcher } from './documents/fetch-document.ts'
 import { createDpop } from './dpop.ts'
+import { createDeviceAuthorization, DEVICE_GRANT } from './device/device-authorization.ts'
+import { createDeviceStore } from './device/device-store.ts'
+import { createPollStore } from './device/poll-store.ts'
 import { createGrantStore } from './grant-store.ts'
 import { createCodeGrant } from './grants/authorization-code.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
+import { createDeviceGrant } from './grants/device-code.ts'
 import { createRefreshGrant } from './grants/refresh-token.ts'
+import { createTokenExchange } from './grants/token-exchange.ts'
 import { createIdTokenHints } from './id-token-hint.ts'
 import { createIdTokens } from './id-token.ts'
 import { createInitialAccessTokenStore } from './initial-access-token-store.ts'
@@ -53,6 +59,7 @@ export type OAuthDeps = {
   platform: Platform
   config: Config
   record: Audit
+  abuse: Abuse
   signing: Signing
   tokens: Tokens
   accounts: Accounts
@@ -64,7 +71,7 @@ export type OAuth = ReturnType<typeof openOAuth>
 
 /** OAuth 2.0 and OpenID Connect: applications that people let in, and services that come by themselves. */
 export function openOAuth(deps: OAuthDeps) {
-  const { platform, config, record, mail, signing, tokens, accounts, sessions } = deps
+  const { platform, config, record, mail, abuse, signing, tokens, accounts, sessions } = deps
   const { endSessions } = deps
   const { postgres, clock, sealer, dataKeys } = platform
   const { issuer, refreshIdleSeconds: idleSeconds } = config
@@ -95,6 +102,7 @@ export function openOAuth(deps: OAuthDeps) {
   const subjects = createSubjects(dataKeys)
   const requests = createRequestStore({ postgres, sealer, clock })
   const { beginGrant, findSessionByToken } = sessions
+  const polls = createPollStore({ postgres, clock, record, beginGrant, endSessions })
   const codes = createCodeStore({ postgres, clock, record, beginGrant, endSessions })
   const consents = createConsentStore({ postgres, clock, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
@@ -102,15 +110,14 @@ export function openOAuth(deps: OAuthDeps) {
   const issueIdToken = createIdTokens({ signJwt: signing.signJwt, clock, issuer })
   const readIdTokenHint = createIdTokenHints({ keyRing: signing.keyRing, issuer })
 
+  const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
+  const findGrant = grantStore.findLive
   const grants = new Map<string, Grant>([
+    ['authorization_code', createCodeGrant({ store: codes, revocationFeed, ...lifetimes })],
+    [DEVICE_GRANT, createDeviceGrant({ store: polls, revocationFeed, ...lifetimes })],
     [
-      'authorization_code',
-      createCodeGrant({
-        store: codes,
-        revocationFeed,
-        idleSeconds,
-        absoluteSeconds: config.refreshAbsoluteSeconds
-      })
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+      createTokenExchange({ checkToken, findGrant, postgres, record, clock, issuer })
     ],
     [
       'refresh_token',
@@ -125,7 +132,9 @@ export function openOAuth(deps: OAuthDeps) {
       keysOf,
       spendJti,
       clock,
-      audience: [issuer, `${issuer}/oauth/token`, `${issuer}/oauth/par`]
+      audience: ['', '/oauth/token', '/oauth/par', '/oauth/device_authorization'].map(
+        (path) => issuer + path
+      )
     })
   })
 
@@ -173,6 +182,15 @@ export function openOAuth(deps: OAuthDeps) {
       findClient,
       readIdTokenHint,
       subjects
+    }),
+    deviceAuthorization: createDeviceAuthorization({
+      postgres,
+      store: createDeviceStore({ postgres, clock, dataKeys }),
+      consents,
+      record,
+      findClient,
+      limitGuesses: abuse.limitCodeGuesses('device'),
+      issuer
     }),
     token: createTokenEndpoint({
       authenticateClient,

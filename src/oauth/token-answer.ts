@@ -2,6 +2,7 @@ import type { User } from '../accounts/user.ts'
 import type { LiveSession } from '../sessions/session.ts'
 import type { RefreshTokenOf } from '../sessions/token-pair.ts'
 import type { AccessTokens, ActorClaim } from '../tokens/access-token.ts'
+import type { TokenIdentity } from '../tokens/token-identity.ts'
 import type { ClaimsRequest } from './claims.ts'
 import type { Client } from './client.ts'
 import type { IssueIdToken } from './id-token.ts'
@@ -44,6 +45,9 @@ export type Granted =
       authTime: number | null
       amr: string[] | null
       act: ActorClaim
+      exchangedFrom: TokenIdentity[]
+      /** Seconds since 1970: nothing made from a token outlives it. */
+      expiresAt: number
       ttlSeconds: number
     }
 
@@ -131,7 +135,7 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
     granted: Extract<Granted, { kind: 'exchanged' }>,
     dpopJkt: string | null
   ): Promise<TokenAnswer> {
-    const { sub, sid, scope, audience, roles, authTime, amr, act } = granted
+    const { sub, sid, scope, audience, roles, authTime, amr, act, exchangedFrom } = granted
     const ttlSeconds = Math.min(granted.ttlSeconds, lifeOf(client))
     const accessToken = await accessTokens.issue(
       {
@@ -143,9 +147,10 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
         ...(authTime !== null && { auth_time: authTime }),
         ...(amr !== null && { amr }),
         act,
+        exchanged_from: exchangedFrom,
         ...bound(dpopJkt)
       },
-      { audience, ttlSeconds }
+      { audience, ttlSeconds, notAfter: granted.expiresAt }
     )
     return {
       ...body(accessToken, { client, scope, dpopJkt }),

@@ -8,6 +8,7 @@ import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { withQuery } from '../lib/with-query.ts'
 import { loginPath } from './continue.ts'
 import { pageRoute, type Pages } from './room.ts'
+import { describeScope } from './scope-sentences.ts'
 
 const RequestId = Type.String({ minLength: 43, maxLength: 43 })
 const WaitingQuery = Type.Object({ request: RequestId })
@@ -142,20 +143,8 @@ const ERROR_PAGE = {
 
 const resumePath = (requestId: string) => `/oauth/authorize/resume?request=${requestId}`
 
-const SCOPE_SENTENCES: Record<string, string> = {
-  openid: 'know who you are',
-  profile: 'see your name, username and language',
-  email: 'see your e-mail address',
-  phone: 'see your phone number',
-  offline_access: 'stay connected while you are away'
-}
-
 /** What of a URL tells people whose it is; of an app's own scheme, the scheme. */
 function hostOf(url: string): string {
   const { host, protocol } = new URL(url)
   return host === '' ? protocol.slice(0, -1) : host
-}
-
-function describeScope(scope: string): string {
-  return SCOPE_SENTENCES[scope] ?? scope
 }

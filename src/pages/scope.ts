@@ -4,6 +4,7 @@ import { accountPages, type AccountPagesOptions } from './account-pages.ts'
 import { assetRoutes } from './asset-routes.ts'
 import { takeWidgetToken } from './captcha-widget.ts'
 import { authorizePages, type AuthorizePagesOptions } from './authorize-pages.ts'
+import { devicePages, type DevicePagesOptions } from './device-pages.ts'
 import { createErrorPage } from './error-page.ts'
 import { loginPages } from './login-pages.ts'
 import { logoutRequestPages, type LogoutRequestPagesOptions } from './logout-request-pages.ts'
@@ -15,6 +16,7 @@ export type PagesOptions = MailFormsOptions &
   RegisterPagesOptions &
   AccountPagesOptions &
   AuthorizePagesOptions &
+  DevicePagesOptions &
   LogoutRequestPagesOptions & {
     /** Whether there is a captured inbox to link to. */
     showsMail: boolean
@@ -40,6 +42,7 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, options)
   await app.register(registerPages, options)
   await app.register(accountPages, options)
   await app.register(authorizePages, options)
+  await app.register(devicePages, options)
   await app.register(logoutRequestPages, options)
   await app.register(mailForms, options)
 }

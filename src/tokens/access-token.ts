@@ -4,6 +4,7 @@ import { isCanonicalBase64Url, sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SignJwt } from '../signing/jwt-signer.ts'
 import type { KeyRing, RingKey } from '../signing/key-ring.ts'
+import type { TokenIdentity } from './token-identity.ts'
 
 /** RFC 9068 §2.1: what tells an access token from every other JWT. */
 const TYP = 'at+jwt'
@@ -22,14 +23,19 @@ export type AccessTokenSubject = {
   cnf?: { jkt: string }
   /** Who acts for the subject, after a token exchange (RFC 8693 §4.1). */
   act?: ActorClaim
+  /** The tokens that this one was made from: it is refused as soon as one of them is. */
+  exchanged_from?: TokenIdentity[]
   /** Only those that ACCESS_TOKEN_CLAIMS asks for. */
   personal?: { email?: string; email_verified?: boolean; name?: string; username?: string }
 }
 
 export type ActorClaim = { sub: string; act?: ActorClaim }
 
-/** Where a token may be used and how long; by default at the issuer, for the configured life. */
-export type AccessTokenReach = { audience?: string[]; ttlSeconds?: number }
+/**
+ * Where a token may be used and how long; by default at the issuer, for the configured life. `notAfter`
+ * (seconds since 1970) ends it earlier.
+ */
+export type AccessTokenReach = { audience?: string[]; ttlSeconds?: number; notAfter?: number }
 
 export type AccessTokenClaims = Omit<AccessTokenSubject, 'personal'> & {
   iss: string
@@ -69,7 +75,10 @@ export function createAccessTokens(deps: AccessTokensDeps) {
       aud: reach.audience === undefined ? firstPartyAudience : audienceClaim(reach.audience),
       ...subject,
       iat,
-      exp: iat + (reach.ttlSeconds ?? ttlSeconds),
+      exp: Math.min(
+        iat + (reach.ttlSeconds ?? ttlSeconds),
+        reach.notAfter ?? Number.MAX_SAFE_INTEGER
+      ),
       jti: uuidv4(),
       ...personal
     }

@@ -1,7 +1,8 @@
 import type { Clock } from '../platform/clock.ts'
 import type { EphemeralStore } from '../platform/ephemeral/store.ts'
 import { startLoop } from '../platform/loop.ts'
-import type { RevocationEntry, RevocationStore, TokenIdentity } from './revocation-store.ts'
+import type { RevocationEntry, RevocationStore } from './revocation-store.ts'
+import { identitiesOf, type TokenIdentity } from './token-identity.ts'
 
 export type { RevocationEntry }
 
@@ -77,13 +78,15 @@ export async function startRevocationFeed({
   }
 
   /**
-   * Whether a verified token has been revoked.
+   * Whether a verified token has been revoked, or one that it was made from.
    * @throws {UnavailableError} when the feed is stale and Postgres does not answer either: 503, not 401
    */
   async function isRevoked(token: TokenIdentity): Promise<boolean> {
-    if (isKnown(token)) return true
-    const isFresh = performance.now() - readAtMs <= FRESH_MS
-    return isFresh ? false : store.isRevoked(token)
+    const identities = identitiesOf(token)
+    if (identities.some(isKnown)) return true
+    if (performance.now() - readAtMs <= FRESH_MS) return false
+    const verdicts = await Promise.all(identities.map(store.isRevoked))
+    return verdicts.includes(true)
   }
 
   await read()

@@ -1,20 +1,11 @@
 import type { RevocationKind } from '../platform/prisma/enums.ts'
 import type { Postgres } from '../platform/postgres.ts'
+import type { TokenIdentity } from './token-identity.ts'
 
 export type RevocationStore = ReturnType<typeof createRevocationStore>
 
 /** One reason to refuse tokens: `kind` says what `subject` is the id of. */
 export type RevocationEntry = { kind: RevocationKind; subject: string; revokedAt: Date }
-
-/** What the feed asks of Postgres about one token. */
-export type TokenIdentity = {
-  /** Undefined for a client that comes by itself. */
-  sid?: string
-  sub: string
-  client_id: string
-  jti: string
-  iat: number
-}
 
 /** Everything revoked since a moment. Ended sessions say so themselves; the rest has rows of its own. */
 const SINCE = {

@@ -25,7 +25,7 @@ void t.test('every link of the pages by task and of the examples: leads somewher
 
 void t.test('every npm script and option of clients that they name: exists', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const usage = readFileSync(join(ROOT, 'scripts/clients.ts'), 'utf8')
+  const usage = readFileSync(join(ROOT, 'scripts/clients/command-line.ts'), 'utf8')
   const text = pages.map((page) => readFileSync(join(ROOT, page), 'utf8')).join('\n')
   for (const [, name = ''] of text.matchAll(/npm run ([\w:-]+)/g)) t.ok(name in scripts, name)
   const creations = text.matchAll(/npm run clients -- create((?:.|\\\n)*)/g)

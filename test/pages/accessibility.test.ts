@@ -1,14 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import type axe from 'axe-core'
-import type { Page } from 'playwright-core'
 import t from 'tap'
+import { RULES, violationsOf } from '../support/axe.ts'
 import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
 
 const app = await startListeningApp(t)
 const browser = await openBrowser(t)
-const axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 const user = await givenUser(app)
 await givenSession(app, user)
 
@@ -29,22 +25,6 @@ const OPEN = [
   '/dev/mail',
   '/nothing-here'
 ]
-
-/** What WCAG 2.2 A and AA, and axe's own best practices, object to. */
-async function violationsOf(page: Page, options: axe.RunOptions): Promise<string[]> {
-  await page.evaluate(axeSource)
-  const { violations } = await page.evaluate(async (runOptions) => {
-    const { axe: inPage } = globalThis as unknown as { axe: typeof axe }
-    return inPage.run(runOptions)
-  }, options)
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-}
-
-/** In the dark nothing but the colours is another. */
-const RULES: Record<'light' | 'dark', axe.RunOptions> = {
-  light: {},
-  dark: { runOnly: ['color-contrast', 'link-in-text-block'] }
-}
 
 for (const colorScheme of ['light', 'dark'] as const) {
   void t.test(`every page, in the ${colorScheme}: axe finds nothing`, async (t) => {

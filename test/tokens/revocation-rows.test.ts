@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { createRevocationStore, type TokenIdentity } from '../../src/tokens/revocation-store.ts'
+import { createRevocationStore } from '../../src/tokens/revocation-store.ts'
+import type { TokenIdentity } from '../../src/tokens/token-identity.ts'
 import { claimsOf, givenSession, givenUser, refresh } from '../support/builders.ts'
 import { openKeyRoom } from '../support/key-room.ts'
 import { REFUSED_WITHIN_MS, givenReplicas, untilRefused, verdict } from '../support/replicas.ts'

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import type { RequestOrigin } from '../../audit/events.ts'
+import type { Audit } from '../../audit/record.ts'
+import { sha256 } from '../../lib/secrets.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Postgres, Transaction } from '../../platform/postgres.ts'
+import type { BeginGrant } from '../../sessions/begin-grant.ts'
+import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
+import type { LiveSession } from '../../sessions/session.ts'
+
+/** RFC 8628 §3.5: what `slow_down` adds. */
+const SLOW_DOWN_SECONDS = 5
+/** A device that keeps the interval is not called hasty for what the network does to its clockwork. */
+const JITTER_SECONDS = 1
+
+/** What is shown with a device code. */
+export type PresentedDeviceCode = {
+  deviceCode: string
+  clientId: string
+  dpopJkt: string | null
+  idleSeconds: number
+  absoluteSeconds: number
+}
+
+export type PollOutcome =
+  | { kind: 'redeemed'; session: LiveSession; secret: Buffer }
+  /** It was spent before: what it began has ended, and that is committed. */
+  | { kind: 'reused'; ended: EndedSession[] }
+  | { kind: 'pending' | 'hasty' | 'denied' | 'expired' }
+  | { kind: 'unusable'; reason: string }
+
+export type PollStore = ReturnType<typeof createPollStore>
+
+export type PollStoreDeps = {
+  postgres: Postgres
+  clock: Clock
+  record: Audit
+  beginGrant: BeginGrant
+  endSessions: EndSessions
+}
+
+type SpentDeviceCode = {
+  userId: string
+  parentId: string
+  scope: string
+  audience: string[]
+  authTime: Date | null
+  amr: string[] | null
+}
+
+/** What a device gets for its code, as often as it asks. */
+export function createPollStore({
+  postgres,
+  clock,
+  record,
+  beginGrant,
+  endSessions
+}: PollStoreDeps) {
+  /** Spends a device code that was approved, and begins what it stands for; tells all others how it stands. */
+  async function poll(presented: PresentedDeviceCode, origin: RequestOrigin): Promise<PollOutcome> {
+    const { clientId } = presented
+    const codeHash = new Uint8Array(sha256(presented.deviceCode))
+    const id = uuidv7({ msecs: clock.now().getTime() })
+    return postgres.transaction(async (tx): Promise<PollOutcome> => {
+      const [code] = await tx.$queryRaw<SpentDeviceCode[]>`
+        UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = ${id}::uuid
+         WHERE device_code_hash = ${codeHash} AND client_id = ${clientId}
+           AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
+        RETURNING user_id AS "userId", parent_id AS "parentId", scope, audience,
+                  (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS "authTime",
+                  (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
+      if (code === undefined) return judge(tx, codeHash, clientId, origin)
+      const { authTime, amr, ...grant } = code
+      if (authTime === null || amr === null) return LOGIN_ENDED
+      const secret = randomBytes(32)
+      const { dpopJkt, idleSeconds, absoluteSeconds } = presented
+      const binding = { dpopJkt, idleSeconds, absoluteSeconds, secret }
+      const session = await beginGrant(
+        tx,
+        { ...grant, ...binding, id, clientId, authTime, amr, claims: null },
+        origin
+      )
+      return session === null ? LOGIN_ENDED : { kind: 'redeemed', session, secret }
+    })
+  }
+
+  /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
+  async function judge(
+    tx: Transaction,
+    deviceCodeHash: Uint8Array<ArrayBuffer>,
+    clientId: string,
+    origin: RequestOrigin
+  ): Promise<PollOutcome> {
+    const waiting = await noteWaiting(tx, deviceCodeHash, clientId)
+    if (waiting !== null) return { kind: waiting }
+    const code = await tx.deviceAuthorization.findUnique({ where: { deviceCodeHash } })
+    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such device code' }
+    const { spentAt, sessionId, userId, isApproved, expiresAt } = code
+    if (spentAt !== null && sessionId !== null && userId !== null) {
+      const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
+      await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
+      return { kind: 'reused', ended }
+    }
+    if (isApproved === false) return { kind: 'denied' }
+    // Approved between the two statements: the next poll gets it.
+    return { kind: expiresAt <= clock.now() ? 'expired' : 'pending' }
+  }
+
+  /** Counts a poll of an undecided request; one that comes too soon makes the interval longer (§3.5). */
+  async function noteWaiting(
+    tx: Transaction,
+    codeHash: Uint8Array<ArrayBuffer>,
+    clientId: string
+  ): Promise<'pending' | 'hasty' | null> {
+    const [row] = await tx.$queryRaw<{ isHasty: boolean }[]>`
+      WITH polled AS (
+        SELECT device_code_hash,
+               COALESCE(polled_at > latchkey_now()
+                          - make_interval(secs => interval_seconds - ${JITTER_SECONDS}::int),
+                        FALSE) AS is_hasty
+          FROM device_authorization
+         WHERE device_code_hash = ${codeHash} AND client_id = ${clientId}
+           AND is_approved IS NULL AND expires_at > latchkey_now()
+           FOR UPDATE)
+      UPDATE device_authorization d
+         SET polled_at = latchkey_now(),
+             interval_seconds = d.interval_seconds
+               + CASE WHEN polled.is_hasty THEN ${SLOW_DOWN_SECONDS}::int ELSE 0 END
+        FROM polled WHERE d.device_code_hash = polled.device_code_hash
+      RETURNING polled.is_hasty AS "isHasty"`
+    if (row === undefined) return null
+    return row.isHasty ? 'hasty' : 'pending'
+  }
+
+  return { poll }
+}
+
+const LOGIN_ENDED = { kind: 'unusable', reason: 'the login that agreed has ended' } as const

@@ -1,0 +1,12 @@
+const SCOPE_SENTENCES: Record<string, string> = {
+  openid: 'know who you are',
+  profile: 'see your name, username and language',
+  email: 'see your e-mail address',
+  phone: 'see your phone number',
+  offline_access: 'stay connected while you are away'
+}
+
+/** What an application may do once it has this scope; one of the installation's own stands for itself. */
+export function describeScope(scope: string): string {
+  return SCOPE_SENTENCES[scope] ?? scope
+}
