@@ -14,6 +14,7 @@ import { ensureProxies } from './test/proxies.ts'
 import { ensureRedis } from './test/redis.ts'
 import { createReport } from './test/report.ts'
 
+const COMPILE_CACHE = join(import.meta.dirname, '../node_modules/.cache/latchkey-test')
 const TAP = join(import.meta.dirname, '../node_modules/.bin/tap')
 /** The data lives as long as the run: only crash safety is given up, nothing that a test can see. */
 const SETTINGS = { fsync: 'off', max_connections: '300' }
@@ -97,7 +98,12 @@ async function runTap(maintenanceUrl: string): Promise<number> {
   const args = [TAP, 'run', '--reporter=tap', ...process.argv.slice(2).flatMap(filesOf)]
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TEST_DATABASE_URL: maintenanceUrl }
+    env: {
+      ...process.env,
+      TEST_DATABASE_URL: maintenanceUrl,
+      // Hundreds of processes load the same files: types are stripped and code is compiled once.
+      NODE_COMPILE_CACHE: COMPILE_CACHE
+    }
   })
   tap = child
   const exit = once(child, 'close') as Promise<[number | null]>

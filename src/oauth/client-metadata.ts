@@ -3,6 +3,7 @@ import { Line, Nullable } from '../http/schemas.ts'
 import { CLIENT_EXTRAS, Uri } from './client-extras.ts'
 import { AUTH_METHODS, GRANT_TYPES } from './client.ts'
 import { PublicJwk } from './public-jwk.ts'
+import { SCOPE } from './scopes.ts'
 
 const Uris = Type.Array(Uri, { maxItems: 20 })
 const ClientId = Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,128}$' })
@@ -18,7 +19,11 @@ export const CLIENT_METADATA = {
   redirect_uris: Uris,
   post_logout_redirect_uris: Uris,
   backchannel_logout_uri: Type.Union([Uri, Type.Null()]),
-  scope: Type.String({ maxLength: 2_048, description: 'What it may ask for, separated by blanks' }),
+  scope: Type.String({
+    maxLength: 2_048,
+    pattern: SCOPE,
+    description: 'What it may ask for, separated by blanks'
+  }),
   jwks: Type.Union([
     Type.Object(
       {
@@ -45,7 +50,7 @@ export const CLIENT_METADATA = {
 
 /** What only an operator says of a client. */
 const POLICY = {
-  audiences: Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
+  audiences: Type.Array(Line(512), {
     maxItems: 50,
     description: 'What `resource` may name (RFC 8707)'
   }),

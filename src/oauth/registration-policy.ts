@@ -1,3 +1,5 @@
+import { Line } from '../http/schemas.ts'
+import { SCOPE } from './scopes.ts'
 import { Type, type Static } from 'typebox'
 import { GRANT_TYPES, OPENID_SCOPES } from './client.ts'
 
@@ -8,13 +10,14 @@ export const RegistrationPolicy = Type.Object(
     scope: Type.String({
       minLength: 1,
       maxLength: 2_048,
+      pattern: SCOPE,
       description: 'What it may ask for at most'
     }),
     grant_types: Type.Array(Type.Enum([...GRANT_TYPES]), {
       minItems: 1,
       maxItems: GRANT_TYPES.length
     }),
-    audiences: Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
+    audiences: Type.Array(Line(512), {
       maxItems: 50,
       description: 'What `resource` may name (RFC 8707)'
     })

@@ -1,6 +1,9 @@
 import { OAuthError } from '../errors.ts'
 import type { Client } from './client.ts'
 
+/** Scope tokens of visible ASCII, without quotes and backslashes, and blanks between them (RFC 6749 appendix A.4). */
+export const SCOPE = '^[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*$'
+
 /** The tokens of a `scope` parameter, each once (RFC 6749 §3.3). */
 export function parseScope(scope: string | undefined): string[] {
   return [...new Set((scope ?? '').split(' ').filter((token) => token !== ''))]

@@ -84,7 +84,7 @@ void t.test('a parked mail, retried by fifty at once: one succeeds, and it arriv
   t.match(answers.find(({ statusCode }) => statusCode === 409)?.json(), { code: 'not_parked' })
   t.equal((await audited('outbox.retried', id)).length, 1)
   sink.become('accept')
-  await app.moveTime(10)
+  await app.moveTime(60)
   await eventually('the mail', () =>
     Promise.resolve(sink.messages.some((mail) => mail.messageId.includes(id)))
   )
@@ -104,7 +104,7 @@ void t.test('an unsent mail, deleted by fifty at once: one succeeds, and it is g
 
 void t.test('a parked mail that has expired: erased, shown as that, and not retried', async (t) => {
   const [{ id }] = (await list('?state=parked')) as [Entry]
-  await app.moveTime(24 * 3_600 + 11)
+  await app.moveTime(24 * 3_600 + 61)
   await eventually('erasing', async () => {
     const rows = await app.sql('SELECT id FROM outbox_message WHERE payload_sealed IS NOT NULL')
     return rows.length === 0

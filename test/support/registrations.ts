@@ -66,7 +66,7 @@ export async function outboxEmpty(app: TestApp): Promise<void> {
   await eventually('an empty outbox', async () => {
     const waiting = await app.sql(
       `SELECT id FROM outbox_message
-        WHERE sent_at IS NULL AND parked_at IS NULL AND created_at <= latchkey_now()`
+        WHERE sent_at IS NULL AND parked_at IS NULL AND created_at <= latchkey_now() + interval '1 minute'`
     )
     return waiting.length === 0
   })
