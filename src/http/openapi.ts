@@ -16,10 +16,10 @@ export default fp<OpenApiOptions>(
       openapi: {
         openapi: '3.1.0',
         info: {
-          title: 'Latchkey',
+          title: 'Latchkey API',
           version,
           description:
-            'Registration, login, RS256 access tokens and rotating refresh tokens. Every error is a problem document (RFC 9457): read its `code`.'
+            'A token server, and a provider of OAuth 2.0 and OpenID Connect: registration, login, RS256 access tokens and rotating refresh tokens. Every error is a problem document (RFC 9457): read its `code`; those of `/oauth` say `error` (RFC 6749).'
         },
         servers: [{ url: issuer }],
         components: {

@@ -4,6 +4,8 @@ import t from 'tap'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const pages = [
+  'README.md',
+  'docs/README.md',
   'docs/protect-an-api.md',
   'docs/log-in-from-a-browser-app.md',
   'docs/log-in-from-a-server-app.md',
@@ -19,6 +21,18 @@ void t.test('every link of the pages by task and of the examples: leads somewher
   t.ok(links.length > 8)
   for (const { page, to } of links) {
     t.ok(existsSync(join(ROOT, dirname(page), to)), `${page}: ${to}`)
+  }
+  t.end()
+})
+
+void t.test('every page of docs: is linked by the README and by the index', (t) => {
+  const names = globSync('*.md', { cwd: join(ROOT, 'docs') }).filter((name) => name !== 'README.md')
+  t.ok(names.length > 10)
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const index = readFileSync(join(ROOT, 'docs/README.md'), 'utf8')
+  for (const name of names) {
+    t.ok(readme.includes(`](docs/${name})`), `README.md: ${name}`)
+    t.ok(index.includes(`](${name})`), `docs/README.md: ${name}`)
   }
   t.end()
 })

@@ -57,7 +57,7 @@ void t.test('the document, asked for: OpenAPI 3.1 of this version on this issuer
   t.match(answer.headers['content-type'], /^application\/json/)
   t.match(document, {
     openapi: /^3\.1\.\d+$/,
-    info: { title: 'Latchkey', version: packageJson.version, description: /./ },
+    info: { title: 'Latchkey API', version: packageJson.version, description: /./ },
     servers: [{ url: ISSUER }]
   })
   t.ok(operations.length >= 10)
