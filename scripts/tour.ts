@@ -1,9 +1,12 @@
-// npm run tour [-- URL]: walks the whole main job against a running server and prints each step.
+// npm run tour [-- URL]: walks the whole main job against a running server and prints each step. Without
+// URL it asks where a server of this environment would listen.
 import { createGuide } from './tour/guide.ts'
 import { Surprise } from './tour/surprise.ts'
 import { walk } from './tour/walk.ts'
 
-const target = process.argv[2] ?? process.env['ISSUER'] ?? 'http://localhost:3000'
+// As everywhere: empty counts as unset.
+const set = (name: string) => (process.env[name] === '' ? undefined : process.env[name])
+const target = process.argv[2] ?? set('ISSUER') ?? `http://localhost:${set('PORT') ?? '3000'}`
 const guide = createGuide((line) => process.stdout.write(`${line}\n`))
 
 try {

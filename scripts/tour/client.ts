@@ -14,6 +14,8 @@ export type Answer = {
   shown: string
   /** The `WWW-Authenticate` header. */
   challenge: string | null
+  /** The `Retry-After` header, in seconds. */
+  retryAfter: string | null
 }
 
 type Request = {
@@ -38,7 +40,8 @@ export function createClient(origin: string, note: Guide['note']) {
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS)
     }).catch((cause: unknown) => {
-      throw new Surprise(`No server answers at ${origin}. Start one with: npm start`, { cause })
+      const advice = 'Start one with: npm start, or say where it is: npm run tour -- URL'
+      throw new Surprise(`No server answers at ${origin}. ${advice}`, { cause })
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') === true
@@ -50,7 +53,8 @@ export function createClient(origin: string, note: Guide['note']) {
       shown: isJson
         ? printable(content)
         : `a page: ${/<title>(.*)<\/title>/.exec(text)?.[1] ?? ''}`,
-      challenge: response.headers.get('www-authenticate')
+      challenge: response.headers.get('www-authenticate'),
+      retryAfter: response.headers.get('retry-after')
     }
   }
 

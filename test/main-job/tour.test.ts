@@ -4,15 +4,18 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import t from 'tap'
 import { readCapturedMail } from '../../src/mail/captured.ts'
-import { secretsOf } from '../support/builders.ts'
+import { freshEmail, PASSWORD, secretsOf } from '../support/builders.ts'
 import { collect } from '../support/server.ts'
 import { deadOrigin, givenServer } from './given.ts'
 
 /** Runs `npm run tour -- …args` to its end. */
-async function tour(...args: string[]) {
+const tour = (...args: string[]) => tourIn({}, ...args)
+
+/** The same in an environment. */
+async function tourIn(env: Record<string, string>, ...args: string[]) {
   const child = spawn(process.execPath, ['scripts/tour.ts', ...args], {
     cwd: join(import.meta.dirname, '../..'),
-    env: { PATH: process.env['PATH'] }
+    env: { PATH: process.env['PATH'], ...env }
   })
   const output = collect(child)
   const [code] = (await once(child, 'close')) as [number | null]
@@ -50,6 +53,29 @@ void t.test('the tour, where nothing listens: says to run npm start', async (t) 
   t.match(output, `No server answers at ${url}. Start one with: npm start`)
   t.notMatch(output, '    at ', 'a sentence, not a stack')
 })
+
+void t.test(
+  'the tour, without a URL: asks where a server of this environment listens',
+  async (t) => {
+    const [url, other] = [await deadOrigin(), await deadOrigin()]
+    const byPort = await tourIn({ PORT: new URL(url).port })
+    t.match(byPort.output, `No server answers at ${url}.`)
+    t.match(byPort.output, 'npm run tour -- URL')
+    const byIssuer = await tourIn({ PORT: new URL(url).port, ISSUER: other })
+    t.match(byIssuer.output, `No server answers at ${other}.`)
+  }
+)
+
+void t.test(
+  'the tour, of a server whose limit is used up: names it and what ends it',
+  async (t) => {
+    const limited = await givenServer(t, { RATE_LIMIT_REGISTER_PER_HOUR: '1' })
+    await limited.call('/auth/register', { email: freshEmail(), password: PASSWORD })
+    const { code, output } = await tour(limited.url)
+    t.equal(code, 1)
+    t.match(output, /RATE_LIMIT_REGISTER_PER_HOUR is used up .* Wait \d+ seconds, or restart/)
+  }
+)
 
 void t.test('the tour, given what is no URL: says how to give one', async (t) => {
   for (const word of ['nonsense', 'localhost:3000']) {
