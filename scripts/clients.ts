@@ -8,20 +8,16 @@ import { createInitialAccessTokenStore } from '../src/oauth/initial-access-token
 import { createInitialAccessTokens } from '../src/oauth/initial-access-tokens.ts'
 import { toWireClient } from '../src/oauth/client-policy.ts'
 import type { Platform } from '../src/platform/open-platform.ts'
-import { runScript, ScriptError } from './support/run-script.ts'
-import { readCommandLine, USAGE } from './clients/command-line.ts'
+import { runScript } from './support/run-script.ts'
+import { readClientsLine, type ClientsLine, type Options } from './clients/command-line.ts'
 import { initialToken } from './clients/initial-token.ts'
 
-const { positionals, values, wrong } = readCommandLine()
-const [command = '', subject = '', object = ''] = positionals
+const line = readClientsLine()
+if (line !== null) await runScript((platform) => run(platform, line))
 
-if (wrong !== null) {
-  console.error(`${wrong}\n\n${USAGE}`)
-  process.exitCode = 1
-} else if (values.help || command === '') console.log(USAGE)
-else await runScript(run)
-
-async function run({ postgres, clock, sealer, outbound }: Platform): Promise<void> {
+async function run(platform: Platform, { command, operands, values }: ClientsLine): Promise<void> {
+  const { postgres, clock, sealer, outbound } = platform
+  const [subject = ''] = operands
   const record = createAudit({ sealer, clock })
   const store = createClientAdminStore({ postgres, clock, record })
   // The servers read the revocation from Postgres within half a second.
@@ -33,17 +29,17 @@ async function run({ postgres, clock, sealer, outbound }: Platform): Promise<voi
   })
   const origin = { requestId: 'npm run clients', address: 'operator' }
   const act = { origin, by: { operator: true } as const }
-  if (command === 'initial-token') {
+  if (command.startsWith('initial-token ')) {
     const tokens = createInitialAccessTokens(
       createInitialAccessTokenStore({ postgres, clock, record })
     )
-    return initialToken({ tokens, act, verb: subject, object, values })
+    return initialToken({ tokens, act, command, object: subject, values })
   }
-  if (command === 'list') return list(clients)
-  if (subject === '') throw new ScriptError(`Say which client.\n\n${USAGE}`)
   switch (command) {
+    case 'list':
+      return list(clients)
     case 'create': {
-      const { client, secret } = await clients.create(bodyOf(subject), act)
+      const { client, secret } = await clients.create(bodyOf(subject, values), act)
       console.log(`Created ${client.name}.\n\n  client_id      ${client.id}`)
       if (secret !== null) console.log(`  client_secret  ${secret}\n\nIt is shown this once.`)
       return
@@ -71,8 +67,6 @@ async function run({ postgres, clock, sealer, outbound }: Platform): Promise<voi
       await clients.remove(subject, act)
       console.log('Deleted; its tokens are refused.')
       return
-    default:
-      throw new ScriptError(`There is no command "${command}".\n\n${USAGE}`)
   }
 }
 
@@ -80,6 +74,9 @@ async function list({ list: page }: ReturnType<typeof createClients>): Promise<v
   let after: string | undefined
   for (;;) {
     const clients = await page(200, after)
+    if (clients.length === 0 && after === undefined) {
+      console.log('There are none yet. One is made with: npm run clients -- create NAME …')
+    }
     for (const { id, name, authMethod, grantTypes, disabledAt } of clients) {
       const grants = grantTypes.map((grant) => grant.split(':').at(-1)).join(', ')
       const state = disabledAt === null ? '' : ', disabled'
@@ -90,7 +87,7 @@ async function list({ list: page }: ReturnType<typeof createClients>): Promise<v
   }
 }
 
-function bodyOf(name: string): NewClientBody {
+function bodyOf(name: string, values: Options): NewClientBody {
   const { id, scope, audience } = values
   const redirects = values['redirect-uri'] ?? []
   const isWithPerson = !values.service
@@ -98,7 +95,7 @@ function bodyOf(name: string): NewClientBody {
     client_name: name,
     ...(id !== undefined && { client_id: id }),
     token_endpoint_auth_method: values.public || values.device ? 'none' : 'client_secret_basic',
-    grant_types: grantsOf(),
+    grant_types: grantsOf(values),
     redirect_uris: redirects,
     post_logout_redirect_uris: values['post-logout-redirect-uri'] ?? [],
     backchannel_logout_uri: values['backchannel-logout-uri'] ?? null,
@@ -111,7 +108,7 @@ function bodyOf(name: string): NewClientBody {
   }
 }
 
-function grantsOf(): GrantType[] {
+function grantsOf(values: Options): GrantType[] {
   if (values.service) return ['client_credentials']
   if (values.device) return ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token']
   return ['authorization_code', 'refresh_token']

@@ -1,8 +1,8 @@
 // npm run doctor: looks at all that an installation stands on, and says what to do. Changes nothing.
-import { parseArgs } from 'node:util'
 import { codeOf } from '../src/ops/doctor/finding.ts'
 import { examine, type ExamineOptions } from '../src/ops/doctor/examine.ts'
 import { reportText, worstOf } from '../src/ops/doctor/report.ts'
+import { readCommandLine } from './support/command-line.ts'
 import { ScriptError } from './support/run-script.ts'
 
 const USAGE = `Looks at the settings, Postgres, Redis, the mail server, the keys, the audit trail and the outbox.
@@ -15,26 +15,29 @@ const USAGE = `Looks at the settings, Postgres, Redis, the mail server, the keys
 
 It changes nothing and sends nothing. It ends with 1 if there is something to mend, else with 0.`
 
-try {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'boolean', default: false },
-      since: { type: 'string' },
-      head: { type: 'string' },
-      help: { type: 'boolean', default: false }
-    }
-  })
-  if (values.help) console.log(USAGE)
-  else {
+const line = readCommandLine({
+  usage: USAGE,
+  options: {
+    json: { type: 'boolean', default: false },
+    since: { type: 'string' },
+    head: { type: 'string' },
+    help: { type: 'boolean', default: false }
+  },
+  commands: { '': [] }
+})
+if (line !== null) await run(line.values)
+
+async function run(values: { json: boolean; since?: string; head?: string }): Promise<void> {
+  try {
     const findings = await examine(process.env, optionsOf(values))
     const level = worstOf(findings)
     console.log(values.json ? JSON.stringify({ level, findings }, null, 2) : reportText(findings))
     process.exitCode = level === 'error' ? 1 : 0
+  } catch (error) {
+    const isOurs = error instanceof ScriptError
+    console.error(isOurs ? error.message : `The doctor itself failed (${codeOf(error)}).`)
+    process.exitCode = 1
   }
-} catch (error) {
-  const isOurs = error instanceof ScriptError || codeOf(error).startsWith('ERR_PARSE_ARGS')
-  console.error(isOurs ? (error as Error).message : `The doctor itself failed (${codeOf(error)}).`)
-  process.exitCode = 1
 }
 
 function optionsOf({ since, head }: { since?: string; head?: string }): ExamineOptions {

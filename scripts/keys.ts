@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { importKey } from '../src/signing/import-key.ts'
 import { openKeyRing, phaseOf, type RingKey } from '../src/signing/key-ring.ts'
 import { createSigningKeyStore } from '../src/signing/store.ts'
 import { AT_ONCE, rotationTimeline } from '../src/signing/timeline.ts'
+import { readCommandLine } from './support/command-line.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
 
 const USAGE = `The signing keys.
@@ -14,36 +14,28 @@ const USAGE = `The signing keys.
 An imported key is published at once and signs as soon as every verifier can know it; with --now it
 signs at once, which is right before the first token is issued.`
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { now: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } }
+const line = readCommandLine({
+  usage: USAGE,
+  options: { now: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  commands: { list: [], import: ['FILE'] }
 })
-const [command, file] = positionals
 
-if (values.help || command === undefined) console.log(USAGE)
-else {
+if (line !== null) {
+  const { command, operands, values } = line
   await runScript(async ({ postgres, sealer, clock }, config) => {
     const store = createSigningKeyStore(postgres)
     const ring = await openKeyRing({ store, sealer, clock })
-    switch (command) {
-      case 'list':
-        break
-      case 'import': {
-        const timeline = values.now ? AT_ONCE : rotationTimeline(config.accessTokenTtlSeconds)
-        const kid = await importKey({ store, sealer }, await readPem(file), timeline)
-        await ring.reload()
-        console.log(`Imported ${kid}.\n`)
-        break
-      }
-      default:
-        throw new ScriptError(`There is no command "${command}".\n\n${USAGE}`)
+    if (command === 'import') {
+      const timeline = values.now ? AT_ONCE : rotationTimeline(config.accessTokenTtlSeconds)
+      const kid = await importKey({ store, sealer }, await readPem(operands[0] ?? ''), timeline)
+      await ring.reload()
+      console.log(`Imported ${kid}.\n`)
     }
     printKeys(ring.all(), clock.now())
   })
 }
 
-async function readPem(path: string | undefined): Promise<string> {
-  if (path === undefined) throw new ScriptError('Name the file: npm run keys -- import FILE')
+async function readPem(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {

@@ -3,16 +3,32 @@ import { readFile } from 'node:fs/promises'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
 import { StartError } from '../src/platform/start-error.ts'
+import { readCommandLine } from './support/command-line.ts'
 import { tellFailure } from './support/run-script.ts'
 
+const USAGE = `Brings the database to the newest migration.
+
+  npm run migrate
+
+It is the one of DATABASE_DIRECT_URL, else of DATABASE_URL, else the embedded one.`
+
 let databaseSetting = 'DATABASE_URL'
-try {
-  const direct = await setting('DATABASE_DIRECT_URL')
-  if (direct !== undefined) databaseSetting = 'DATABASE_DIRECT_URL'
-  const databaseUrl = direct ?? (await setting('DATABASE_URL'))
-  await (databaseUrl === undefined ? migrateEmbedded() : migrate(databaseUrl))
-} catch (error) {
-  tellFailure(error, databaseSetting)
+const line = readCommandLine({
+  usage: USAGE,
+  options: { help: { type: 'boolean', default: false } },
+  commands: { '': [] }
+})
+if (line !== null) await run()
+
+async function run(): Promise<void> {
+  try {
+    const direct = await setting('DATABASE_DIRECT_URL')
+    if (direct !== undefined) databaseSetting = 'DATABASE_DIRECT_URL'
+    const databaseUrl = direct ?? (await setting('DATABASE_URL'))
+    await (databaseUrl === undefined ? migrateEmbedded() : migrate(databaseUrl))
+  } catch (error) {
+    tellFailure(error, databaseSetting)
+  }
 }
 
 async function migrateEmbedded(): Promise<void> {

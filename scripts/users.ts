@@ -1,5 +1,4 @@
 import { text } from 'node:stream/consumers'
-import { parseArgs } from 'node:util'
 import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
 import { openPasswordPolicy } from '../src/accounts/open-password-policy.ts'
 import { createUserByOperator } from '../src/accounts/create-user-store.ts'
@@ -13,6 +12,7 @@ import { createOutbox } from '../src/mail/outbox.ts'
 import { parseEmailAddress, type EmailAddress } from '../src/lib/email-address.ts'
 import type { Platform, PlatformConfig } from '../src/platform/open-platform.ts'
 import { createSessionEnder } from '../src/sessions/end-sessions.ts'
+import { readCommandLine } from './support/command-line.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
 import { importUsers } from './users/import.ts'
 
@@ -26,27 +26,34 @@ const USAGE = `People, from the operator's side.
 
 Without --password-stdin the person sets a password by "forgot password".`
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
+const line = readCommandLine({
+  usage: USAGE,
   options: {
     admin: { type: 'boolean', default: false },
     username: { type: 'string' },
     'password-stdin': { type: 'boolean', default: false },
     'dry-run': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
+  },
+  commands: {
+    create: ['EMAIL'],
+    role: ['EMAIL', 'ROLE…'],
+    disable: ['EMAIL'],
+    enable: ['EMAIL'],
+    import: ['FILE']
   }
 })
-const [command = '', operand, ...rest] = positionals
+type Line = NonNullable<typeof line>
+if (line !== null) await runScript((platform, config) => run(platform, config, line))
 
-if (values.help || command === '') console.log(USAGE)
-else await runScript(run)
-
-async function run(platform: Platform, config: PlatformConfig): Promise<void> {
+async function run(platform: Platform, config: PlatformConfig, line: Line): Promise<void> {
+  const { command, operands, values } = line
+  const [operand = '', ...rest] = operands
   if (command === 'import') return importUsers(platform, operand, values['dry-run'])
   const email = requireAddress(operand)
   switch (command) {
     case 'create':
-      return create(platform, config, email)
+      return create(platform, config, { email, values })
     case 'role':
       return setRoles(platform, email, rest)
     case 'disable': {
@@ -59,15 +66,13 @@ async function run(platform: Platform, config: PlatformConfig): Promise<void> {
     }
     case 'enable':
       return apply(platform, email, { event: 'account.enabled', set: { status: 'active' } })
-    default:
-      throw new ScriptError(`There is no command "${command}".\n\n${USAGE}`)
   }
 }
 
 async function create(
   platform: Platform,
   config: PlatformConfig,
-  email: EmailAddress
+  { email, values }: { email: EmailAddress; values: Line['values'] }
 ): Promise<void> {
   const { postgres, sealer, clock } = platform
   const username = values.username ?? null
@@ -113,7 +118,6 @@ async function hashFromStdin(
 async function setRoles(platform: Platform, email: EmailAddress, roles: string[]): Promise<void> {
   const known = await openRoles(createRoleStore(platform.postgres))
   const unknown = roles.filter((role) => !known.exists(role))
-  if (roles.length === 0) throw new ScriptError('Name one role or more.')
   if (unknown.length > 0) throw new ScriptError(`There is no role ${unknown.join(', ')}.`)
   const set = { roles: [...new Set(roles)].sort() }
   return apply(platform, email, { event: 'account.roles_changed', set })
@@ -135,8 +139,8 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
   console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)
 }
 
-function requireAddress(typed: string | undefined): EmailAddress {
-  const email = typed === undefined ? null : parseEmailAddress(typed)
+function requireAddress(typed: string): EmailAddress {
+  const email = parseEmailAddress(typed)
   if (email === null) throw new ScriptError(`Name an e-mail address.\n\n${USAGE}`)
   return email
 }

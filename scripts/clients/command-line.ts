@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
+import { readCommandLine } from '../support/command-line.ts'
 
-export const USAGE = `Applications that may use this server.
+const USAGE = `Applications that may use this server.
 
   npm run clients -- create NAME --redirect-uri URI [--redirect-uri URI …]
         a web application on a server, with a secret
@@ -46,14 +46,22 @@ const OPTIONS = {
   help: { type: 'boolean', default: false }
 } as const
 
-/** The command and what was said with it; `wrong` is a sentence about what nobody knows. */
-export function readCommandLine() {
-  try {
-    return { ...parseArgs({ allowPositionals: true, options: OPTIONS }), wrong: null }
-  } catch (error) {
-    const parsed = parseArgs({ args: [], options: OPTIONS })
-    return { ...parsed, positionals: [] as string[], wrong: (error as Error).message }
-  }
+const COMMANDS = {
+  create: ['NAME'],
+  list: [],
+  show: ['ID'],
+  'rotate-secret': ['ID'],
+  disable: ['ID'],
+  enable: ['ID'],
+  delete: ['ID'],
+  'initial-token create': ['NAME'],
+  'initial-token list': [],
+  'initial-token revoke': ['ID']
 }
 
-export type Options = ReturnType<typeof readCommandLine>['values']
+/** `npm run clients -- …`; null when there is nothing more to do. */
+export const readClientsLine = () =>
+  readCommandLine({ usage: USAGE, options: OPTIONS, commands: COMMANDS })
+
+export type ClientsLine = NonNullable<ReturnType<typeof readClientsLine>>
+export type Options = ClientsLine['values']

@@ -3,23 +3,22 @@ import { GRANT_TYPES } from '../../src/oauth/client.ts'
 import type { InitialAccessTokens } from '../../src/oauth/initial-access-tokens.ts'
 import type { RegistrationPolicy } from '../../src/oauth/registration-policy.ts'
 import { ScriptError } from '../support/run-script.ts'
-import { USAGE, type Options } from './command-line.ts'
+import type { Options } from './command-line.ts'
 
 export type InitialTokenCall = {
   tokens: InitialAccessTokens
   act: ClientAct
-  /** create, list or revoke; and the name or the id. */
-  verb: string
+  /** `initial-token` and create, list or revoke; and the name or the id. */
+  command: string
   object: string
   values: Options
 }
 
 /** `npm run clients -- initial-token …` */
 export async function initialToken(call: InitialTokenCall): Promise<void> {
-  const { tokens, act, verb, object, values } = call
-  switch (verb) {
-    case 'create': {
-      if (object === '') throw new ScriptError(`Give it a name.\n\n${USAGE}`)
+  const { tokens, act, command, object, values } = call
+  switch (command) {
+    case 'initial-token create': {
       const { entry, token } = await tokens.create(
         { name: object, ...boundsOf(values), expires_in_days: expiresDays(values) },
         act
@@ -28,15 +27,13 @@ export async function initialToken(call: InitialTokenCall): Promise<void> {
       console.log('It is shown this once. Who has it registers clients at /oauth/register.')
       return
     }
-    case 'list':
+    case 'initial-token list':
       return listTokens(tokens)
-    case 'revoke':
+    case 'initial-token revoke':
       if (!UUID.test(object)) throw new ScriptError('Say which: the id that the list shows.')
       await tokens.revoke(object, act)
       console.log('Revoked. Clients that were registered with it stay.')
       return
-    default:
-      throw new ScriptError(`There is no command "initial-token ${verb}".\n\n${USAGE}`)
   }
 }
 
@@ -72,6 +69,7 @@ async function listTokens({ list: page }: InitialAccessTokens): Promise<void> {
   let before: string | undefined
   for (;;) {
     const tokens = await page(200, before)
+    if (tokens.length === 0 && before === undefined) console.log('There are none yet.')
     for (const { id, name, policy, expiresAt, revokedAt } of tokens) {
       const end = expiresAt === null ? '' : `, until ${expiresAt.toISOString().slice(0, 10)}`
       const state = revokedAt === null ? '' : ', revoked'

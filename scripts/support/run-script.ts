@@ -36,6 +36,9 @@ export function tellFailure(error: unknown, databaseSetting?: string): void {
   const isExpected = EXPECTED.some((kind) => error instanceof kind)
   const sentence = explainStartFailure(error, databaseSetting)
   console.error(sentence ?? (isExpected ? (error as Error).message : error))
+  if (error instanceof ProblemError) {
+    for (const { field, detail } of error.errors ?? []) console.error(`  - ${field} ${detail}`)
+  }
   process.exitCode = 1
 }
 

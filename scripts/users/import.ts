@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { createRoleStore } from '../../src/accounts/role-store.ts'
 import { openRoles } from '../../src/accounts/roles.ts'
 import { createUserImport, type ImportCounts } from '../../src/accounts/user-import.ts'
@@ -15,15 +15,10 @@ const PROGRESS_LINES = 10_000
 /** Ends with exit code 1 when a line was bad; the others are there nevertheless. */
 export async function importUsers(
   { postgres, sealer, clock }: Platform,
-  file: string | undefined,
+  file: string,
   dryRun: boolean
 ): Promise<void> {
-  if (file === undefined) throw new ScriptError('Name a file with one JSON object a line.')
-  const isReadable = await access(file, constants.R_OK).then(
-    () => true,
-    () => false
-  )
-  if (!isReadable) throw new ScriptError('This file cannot be read.')
+  await requireFile(file)
   const { exists: roleExists } = await openRoles(createRoleStore(postgres))
   const record = createAudit({ sealer, clock })
   const run = createUserImport({
@@ -41,6 +36,18 @@ export async function importUsers(
   process.stderr.write(clearLine())
   console.log(`${dryRun ? 'Dry run, nothing was written: ' : ''}${summary(counts, dryRun)}.`)
   if (counts.bad > 0) process.exitCode = 1
+}
+
+/** @throws {ScriptError} for what cannot be read, or holds no lines */
+async function requireFile(file: string): Promise<void> {
+  const found = await access(file, constants.R_OK).then(
+    () => stat(file),
+    () => null
+  )
+  if (found === null) throw new ScriptError('This file cannot be read.')
+  if (found.isDirectory()) {
+    throw new ScriptError('This is a directory: name a file with one JSON object a line.')
+  }
 }
 
 function summary({ lines, added, there, bad }: ImportCounts, dryRun: boolean): string {

@@ -250,7 +250,7 @@ void t.test('an import: sends no mail', async (t) => {
 })
 
 void t.test('no file, or one that is not there: one sentence, exit code 1', async (t) => {
-  t.match(await startImport(app).ended, { code: 1, output: /^Name a file/ })
+  t.match(await startImport(app).ended, { code: 1, output: /^"import" needs FILE\./ })
   t.match(await startImport(app, '/nowhere.jsonl').ended, {
     code: 1,
     output: /^This file cannot be read\.\n$/
