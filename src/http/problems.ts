@@ -108,6 +108,9 @@ function toProblem(error: FastifyError | ProblemError): ProblemError {
 
 type Violation = { instancePath: string; keyword: string; params: object; message?: string }
 
+/** A name that a client sent is repeated where it reads like one; 256 random bits never do: they take 43 characters. */
+const NAME = /^[A-Za-z0-9_.-]{1,40}$/
+
 /** Names the field and the rule. ajv's message holds the rule's values, never the request's. */
 function fieldProblem({ instancePath, keyword, params, message }: Violation): FieldProblem {
   const path = instancePath.split('/').slice(1)
@@ -116,7 +119,9 @@ function fieldProblem({ instancePath, keyword, params, message }: Violation): Fi
     return { field: [...path, missingProperty].join('.'), detail: 'is required' }
   }
   if (keyword === 'additionalProperties' && additionalProperty !== undefined) {
-    return { field: path.join('.'), detail: 'has a field that is not known' }
+    return NAME.test(additionalProperty)
+      ? { field: [...path, additionalProperty].join('.'), detail: 'is not known' }
+      : { field: path.join('.'), detail: 'has a field that is not known' }
   }
   return { field: path.join('.'), detail: message ?? 'is wrong' }
 }

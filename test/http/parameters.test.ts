@@ -91,7 +91,8 @@ for (const operation of withQuery) {
 
   void t.test(`${name}, a parameter that nobody knows: 422`, async (t) => {
     for (const query of [
-      `${CANARY}=1`,
+      `${CANARY}%20=1`,
+      `${CANARY.padEnd(41, 'a')}=1`,
       '__proto__=1',
       '__proto__[a]=1',
       'constructor=1',
@@ -100,7 +101,7 @@ for (const operation of withQuery) {
       'access_token=1',
       '=1',
       'LIMIT=1',
-      CANARY,
+      `%3c${CANARY}`,
       'a'.repeat(4_000)
     ]) {
       await refused(t, operation, `${url}?${query}`, [422])
