@@ -22,9 +22,8 @@ export class ConfigError extends Error {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(
-      `${problems.length} setting(s) are wrong:\n${problems.map((line) => `  - ${line}`).join('\n')}`
-    )
+    const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`
+    super(`${count} wrong:\n${problems.map((line) => `  - ${line}`).join('\n')}`)
     this.problems = problems
   }
 }
@@ -94,7 +93,8 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
     require('DATABASE_URL', config.databaseUrl, 'the Postgres that holds the users')
     require('REDIS_URL', config.redisUrl, 'the Redis that the replicas share')
     require('SMTP_URL', config.smtpUrl, 'the server that takes the mail')
-    require('KEY_ENCRYPTION_KEY', config.keyEncryptionKey, 'the key that seals all others')
+    const keyAdvice = 'the key that seals all others; openssl rand -base64 32 makes one'
+    require('KEY_ENCRYPTION_KEY', config.keyEncryptionKey, keyAdvice)
     if (!config.issuer.startsWith('https://')) {
       problems.push('ISSUER is required in production and must be an https origin without a path')
     }

@@ -7,7 +7,6 @@ import { StartError } from './platform/start-error.ts'
 const MENDABLE = [ConfigError, StartError, KeyEncryptionKeyError]
 
 const LISTEN_REFUSALS: Record<string, string> = {
-  EADDRINUSE: 'PORT is in use by another process',
   EACCES: 'PORT needs more rights than this process has',
   EADDRNOTAVAIL: 'HOST is no address of this machine',
   ENOTFOUND: 'HOST is no address of this machine'
@@ -29,8 +28,16 @@ export function explainStartFailure(
   }
   if (error instanceof UnavailableError)
     return `The Postgres of ${databaseSetting} does not answer.`
-  const { code = '', syscall = '' } = error as { code?: string; syscall?: string }
-  const refusal = LISTEN_REFUSALS[code]
+  const { code = '', syscall = '', port } = error as ListenError
+  const refusal = code === 'EADDRINUSE' ? portInUse(port) : LISTEN_REFUSALS[code]
   const isListening = syscall === 'listen' || syscall === 'getaddrinfo'
   return isListening && refusal !== undefined ? `${refusal} (${code}).` : null
+}
+
+type ListenError = { code?: string; syscall?: string; port?: number }
+
+function portInUse(port?: number): string {
+  if (port === undefined) return 'PORT is in use by another process'
+  const other = port < 65_535 ? port + 1 : 3000
+  return `PORT ${port} is in use by another process. Take another: PORT=${other} npm start`
 }

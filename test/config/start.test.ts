@@ -65,6 +65,13 @@ void t.test('production with nothing set: all that is required is named', async 
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'KEY_ENCRYPTION_KEY', 'ISSUER']) {
     t.match(output, new RegExp(`^ +- ${name} is required`, 'm'), name)
   }
+  t.match(output, 'Latchkey cannot start. 5 settings are wrong:')
+  t.match(output, 'openssl rand -base64 32')
+})
+
+void t.test('one setting wrong: is told in the singular', async (t) => {
+  const output = await endsWithSentence(t, { PORT: CANARY })
+  t.match(output, 'Latchkey cannot start. 1 setting is wrong:\n  - PORT must be ')
 })
 
 for (const mode of ['development', 'production'] as const) {
@@ -102,7 +109,7 @@ void t.test('production on a database that is not migrated: says what to run', a
   t.match(output, /npm run migrate/)
 })
 
-void t.test('a port in use: PORT is named', async (t) => {
+void t.test('a port in use: PORT is named, with another one to take', async (t) => {
   const { url } = await createTestDatabase(t)
   const squatter = createServer().listen(0, '127.0.0.1')
   await once(squatter, 'listening')
@@ -110,7 +117,10 @@ void t.test('a port in use: PORT is named', async (t) => {
   const { port } = squatter.address() as AddressInfo
   const key = { KEY_ENCRYPTION_KEY: PRODUCTION.KEY_ENCRYPTION_KEY, HOST: '127.0.0.1' }
   const output = await endsWithSentence(t, { ...key, DATABASE_URL: url, PORT: String(port) })
-  t.match(output, /\bPORT is in use\b/)
+  t.match(
+    output,
+    `PORT ${port} is in use by another process. Take another: PORT=${port + 1} npm start`
+  )
 })
 
 void t.test('a host that is not here: HOST is named', async (t) => {
