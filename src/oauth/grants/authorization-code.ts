@@ -55,9 +55,9 @@ export function createCodeGrant(deps: CodeGrantDeps): Grant {
   }
 }
 
-/** One text for every reason. */
+/** One text for every reason: a guesser learns nothing, who forgot a parameter is reminded. */
 function invalidGrant(reason: string): OAuthError {
-  return new OAuthError('invalid_grant', 'The code is not valid (any more) for this client.', {
-    reason
-  })
+  const text =
+    'The code is not valid (any more) for this client, or code_verifier or redirect_uri is missing or wrong.'
+  return new OAuthError('invalid_grant', text, { reason })
 }
