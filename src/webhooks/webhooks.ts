@@ -103,8 +103,10 @@ export function createWebhooks({ endpoints, deliveries, replays, checkUrl }: Web
 }
 
 const URL_PROBLEMS: Record<Exclude<OutboundReason, 'timeout'>, string> = {
-  refused_url: 'must be an https URL on port 443 without credentials, or its host:port be listed',
-  refused_address: 'must lead to a public address, or its host:port be listed',
+  refused_url:
+    'must be an https URL on port 443 without credentials, or OUTBOUND_ALLOWED_HOSTS must list its host:port',
+  refused_address:
+    'must lead to a public address, or OUTBOUND_ALLOWED_HOSTS must list its host:port',
   unreachable: 'names a host that was not found just now',
   too_large: 'cannot be used'
 }
