@@ -1,8 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { OAuthErrorBody, Problem, UserBody } from './schemas.ts'
+
+const FAVICON = {
+  filename: 'favicon.svg',
+  rel: 'icon',
+  type: 'image/svg+xml',
+  sizes: 'any',
+  content: readFileSync(join(import.meta.dirname, '../pages/assets/favicon.svg'))
+}
 
 export type OpenApiOptions = { issuer: string; version: string }
 
@@ -41,7 +51,12 @@ export default fp<OpenApiOptions>(
       docs.addHook('onRoute', (route) => {
         route.config = { ...route.config, access: 'public' }
       })
-      await docs.register(swaggerUi, { routePrefix: '/docs' })
+      await docs.register(swaggerUi, {
+        routePrefix: '/docs',
+        theme: { title: 'Latchkey API', favicon: [FAVICON] },
+        // Without its bar: there is one document, and no other to be explored.
+        uiConfig: { layout: 'BaseLayout' }
+      })
     })
     app.get(
       '/openapi.json',

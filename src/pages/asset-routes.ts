@@ -18,6 +18,7 @@ export const assetRoutes: FastifyPluginCallback<{ look: Look }> = (app, { look }
 
   serve(look.stylesheet)
   serve(look.script)
+  serve(look.favicon, PICTURE_POLICY)
   if (look.logo !== null) serve(look.logo, PICTURE_POLICY)
   done()
 }

@@ -15,6 +15,8 @@ export type Look = {
   render: RenderTemplate
   stylesheet: Asset
   script: Asset
+  /** Shown by browsers where there is no logo. */
+  favicon: Asset
   logo: (Asset & { type: Logo['type'] }) | null
 }
 
@@ -46,6 +48,11 @@ export function readLook(config: LookConfig): Look {
     render,
     stylesheet: asset('/assets/pages.css', styles, 'text/css'),
     script: asset('/assets/pages.js', readFileSync(join(ASSETS, 'pages.js')), 'text/javascript'),
+    favicon: asset(
+      '/assets/favicon.svg',
+      readFileSync(join(ASSETS, 'favicon.svg')),
+      'image/svg+xml'
+    ),
     logo: logo && { ...asset('/assets/logo', logo.bytes, logo.type), type: logo.type }
   }
 }

@@ -40,6 +40,7 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     brand: look.brandName,
     stylesheet: look.stylesheet.path,
     script: look.script.path,
+    favicon: look.favicon.path,
     logo: look.logo?.path ?? null
   }
 

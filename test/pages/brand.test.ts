@@ -151,7 +151,7 @@ void t.test(
       DATABASE_URL: process.env['TEST_DATABASE_URL'] ?? ''
     })
     t.equal(code, 1)
-    t.match(output, /^Latchkey cannot start\. 2 setting\(s\) are wrong:$/m)
+    t.match(output, /^Latchkey cannot start\. 2 settings are wrong:$/m)
     t.match(output, /- BRAND_LOGO_FILE names a file that cannot be read \(ENOENT\)/)
     t.match(output, /- PAGES_TEMPLATES_DIR names a folder/)
     t.notMatch(output, 'c4n4ry')
