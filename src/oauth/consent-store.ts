@@ -59,7 +59,11 @@ export function createConsentStore({ postgres, clock, record, endSessions }: Con
     }))
   }
 
-  /** Takes a consent back and ends what it let in. May be repeated. @returns what to announce */
+  /**
+   * Takes a consent back and ends what the client has of this person, with a consent or without (one that
+   * is our own). May be repeated.
+   * @returns what to announce
+   */
   async function revoke(
     userId: string,
     clientId: string,
@@ -67,8 +71,7 @@ export function createConsentStore({ postgres, clock, record, endSessions }: Con
   ): Promise<EndedSession[]> {
     return postgres.transaction(async (tx) => {
       const { count } = await tx.consent.deleteMany({ where: { userId, clientId } })
-      if (count === 0) return []
-      await record(tx, { type: 'consent.revoked', origin, userId, clientId })
+      if (count > 0) await record(tx, { type: 'consent.revoked', origin, userId, clientId })
       return endSessions(tx, { userId, clientId }, 'consent_revoked', { origin })
     })
   }

@@ -89,7 +89,8 @@ export function createCodeStore({
 
   /**
    * Spends a code and begins what it stands for. A wrong verifier, redirect URI or key burns it: whoever
-   * guesses has one guess.
+   * guesses has one guess. The consent has to stand still, and is held: whoever takes it back afterwards
+   * sees the session.
    */
   async function redeem(presented: PresentedCode, origin: RequestOrigin): Promise<RedeemOutcome> {
     const codeHash = new Uint8Array(sha256(presented.code))
@@ -99,6 +100,11 @@ export function createCodeStore({
         UPDATE authorization_code SET spent_at = latchkey_now(), session_id = ${newSessionId}::uuid
          WHERE code_hash = ${codeHash} AND client_id = ${presented.clientId}
            AND spent_at IS NULL AND expires_at > latchkey_now()
+           AND (EXISTS (SELECT 1 FROM consent c
+                         WHERE c.user_id = authorization_code.user_id
+                           AND c.client_id = authorization_code.client_id FOR SHARE)
+                OR EXISTS (SELECT 1 FROM client c
+                            WHERE c.id = authorization_code.client_id AND c.is_first_party))
         RETURNING client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
                   redirect_uri AS "redirectUri", scope, audience, claims, nonce,
                   code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
@@ -132,7 +138,8 @@ export function createCodeStore({
     const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
     if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
     const { spentAt, sessionId, userId } = code
-    if (spentAt === null || sessionId === null) return { kind: 'unusable', reason: 'expired' }
+    if (spentAt === null || sessionId === null)
+      return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
     const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
     await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
     return { kind: 'reused', ended }

@@ -57,7 +57,10 @@ export function createPollStore({
   beginGrant,
   endSessions
 }: PollStoreDeps) {
-  /** Spends a device code that was approved, and begins what it stands for; tells all others how it stands. */
+  /**
+   * Spends a device code that was approved, and begins what it stands for; tells all others how it stands.
+   * The consent has to stand still, and is held: whoever takes it back afterwards sees the session.
+   */
   async function poll(presented: PresentedDeviceCode, origin: RequestOrigin): Promise<PollOutcome> {
     const { clientId } = presented
     const codeHash = new Uint8Array(sha256(presented.deviceCode))
@@ -67,6 +70,8 @@ export function createPollStore({
         UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = ${id}::uuid
          WHERE device_code_hash = ${codeHash} AND client_id = ${clientId}
            AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
+           AND EXISTS (SELECT 1 FROM consent c
+                        WHERE c.user_id = d.user_id AND c.client_id = d.client_id FOR SHARE)
         RETURNING user_id AS "userId", parent_id AS "parentId", scope, audience,
                   (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS "authTime",
                   (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
@@ -103,8 +108,10 @@ export function createPollStore({
       return { kind: 'reused', ended }
     }
     if (isApproved === false) return { kind: 'denied' }
+    if (expiresAt <= clock.now()) return { kind: 'expired' }
+    const stands = userId === null || (await tx.consent.count({ where: { userId, clientId } })) > 0
     // Approved between the two statements: the next poll gets it.
-    return { kind: expiresAt <= clock.now() ? 'expired' : 'pending' }
+    return { kind: stands ? 'pending' : 'denied' }
   }
 
   /** Counts a poll of an undecided request; one that comes too soon makes the interval longer (§3.5). */

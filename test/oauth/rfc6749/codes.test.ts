@@ -89,3 +89,24 @@ void t.test('a disabled client: neither codes nor refreshes (§10.1)', async (t)
   t.equal((await redeem(app, gone, grant)).json().error, 'invalid_client')
   t.equal((await refreshAs(app, gone, tokens.refresh_token)).json().error, 'invalid_client')
 })
+
+void t.test(
+  'a code whose consent was taken back meanwhile: refused, and nothing begins (SECURITY T7)',
+  async (t) => {
+    const leaver = await givenPerson(app)
+    const grant = await givenCode(app, client, {}, leaver)
+    await leaver.browser.post('/account/apps/revoke', { client_id: client.id })
+    t.equal((await redeem(app, client, grant)).json().error, 'invalid_grant')
+    const begun = 'SELECT FROM session WHERE user_id = $1 AND client_id = $2'
+    t.same(await app.sql(begun, [leaver.user.id, client.id]), [])
+  }
+)
+
+void t.test('access taken back from a client of our own: its session ends too', async (t) => {
+  const own = await givenClient(app, { first_party: true })
+  const leaver = await givenPerson(app)
+  const tokens = (await redeem(app, own, await givenCode(app, own, {}, leaver))).json()
+  await leaver.browser.post('/account/apps/revoke', { client_id: own.id })
+  const sid = String(claimsOf(tokens.access_token)['sid'])
+  t.equal((await sessionRow(app, sid)).revoke_reason, 'consent_revoked')
+})

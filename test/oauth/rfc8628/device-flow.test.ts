@@ -158,3 +158,19 @@ void t.test('the metadata: tells the endpoint and the grant (§4)', async (t) =>
   t.equal(metadata.device_authorization_endpoint, `${ISSUER}/oauth/device_authorization`)
   t.ok(metadata.grant_types_supported.includes(DEVICE_GRANT))
 })
+
+void t.test(
+  'an approval whose consent was taken back before the poll: denied (SECURITY T7)',
+  async (t) => {
+    const device = await givenDevice(app, client)
+    await decide(browser, device.user_code)
+    await browser.post('/account/apps/revoke', { client_id: client.id })
+    const answer = await poll(app, client, device.device_code)
+    t.equal(answer.json().error, 'access_denied')
+    const [row] = await app.sql(
+      'SELECT spent_at FROM device_authorization WHERE client_id = $1 ORDER BY created_at DESC LIMIT 1',
+      [client.id]
+    )
+    t.equal(row?.['spent_at'], null)
+  }
+)
