@@ -2,6 +2,7 @@ import { OAuthError, ProblemError } from '../../errors.ts'
 import type { Rotate } from '../../sessions/refresh.ts'
 import type { FindSessionByToken } from '../../sessions/session-lookup.ts'
 import { listOf, requireHeld } from '../resources.ts'
+import type { LiveSession } from '../../sessions/session.ts'
 import { narrowScope, parseScope } from '../scopes.ts'
 import type { Client } from '../client.ts'
 import type { Grant, GrantCall } from '../token-endpoint.ts'
@@ -28,7 +29,9 @@ export function createRefreshGrant(deps: RefreshGrantDeps): Grant {
       dpopJkt,
       idleSeconds: client.refreshIdleSeconds ?? idleSeconds
     }
-    const { session, secret } = await rotate(form.refresh_token, presenter, origin).catch(refused)
+    const rotated = await rotate(form.refresh_token, presenter, origin).catch(refused)
+    const { secret } = rotated
+    const session = { ...rotated.session, audience: heldAudience(rotated.session, client) }
     const scope = narrowScope(heldScope(session.scope, client), form.scope)
     const resources = listOf(form.resource)
     return { kind: 'session', session, secret, scope, resources, nonce: null, claims: null }
@@ -37,11 +40,10 @@ export function createRefreshGrant(deps: RefreshGrantDeps): Grant {
   /** A refusal spends nothing: the client never gets the successor, and its next refresh would look like theft. */
   async function requirePossible(form: TokenRequest, client: Client): Promise<void> {
     const { refresh_token: token = '', scope, resource } = form
-    if (scope === undefined && resource === undefined) return
     const session = await findSessionByToken(token, client.id)
     if (session === null) return
     narrowScope(heldScope(session.scope, client), scope)
-    requireHeld(session.audience, listOf(resource))
+    requireHeld(heldAudience(session, client), listOf(resource))
   }
 }
 
@@ -50,6 +52,20 @@ function heldScope(scope: string, { scopes }: Client): string {
   return parseScope(scope)
     .filter((token) => scopes.includes(token))
     .join(' ')
+}
+
+/**
+ * The same of its audiences. Where none is left the grant is for nobody: it must not become one for this
+ * server, which is what a grant without audiences is for.
+ * @throws {OAuthError} `invalid_target`
+ */
+function heldAudience(
+  { audience }: Pick<LiveSession, 'audience'>,
+  { audiences }: Client
+): string[] {
+  const held = audience.filter((resource) => audiences.includes(resource))
+  if (held.length > 0 || audience.length === 0) return held
+  throw new OAuthError('invalid_target', 'The client may not reach what the grant is for any more.')
 }
 
 function refused(error: unknown): never {

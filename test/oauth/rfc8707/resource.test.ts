@@ -99,3 +99,25 @@ void t.test('a token for a resource: opens nothing here but what openid is for',
     401
   )
 })
+
+void t.test(
+  'a client that lost an audience: so do its next tokens; without any, invalid_target and nothing is spent',
+  async (t) => {
+    const loser = await givenClient(app, { audiences: [ONE, TWO], scope: 'openid read' })
+    const keep = async (audiences: string[]) =>
+      app.sql('UPDATE client SET audiences = $2 WHERE id = $1', [loser.id, audiences])
+    const first = await givenTokens(app, loser, person, read)
+    await keep([TWO])
+    const second = (await refreshAs(app, loser, first.refresh_token)).json()
+    t.same(audOf(second.access_token), TWO)
+    const named = await refreshAs(app, loser, second.refresh_token, { resource: ONE })
+    t.equal(named.json().error, 'invalid_target')
+    await keep([OTHER])
+    const none = await refreshAs(app, loser, second.refresh_token)
+    t.equal(none.json().error, 'invalid_target', 'never a token for this server instead')
+    await app.moveTime(60)
+    await keep([TWO])
+    t.same(audOf((await refreshAs(app, loser, second.refresh_token)).json().access_token), TWO)
+    await app.moveTime(0)
+  }
+)
