@@ -76,6 +76,7 @@ void t.test('docs/log-in-from-a-browser-app.md, in a browser', async (t) => {
       await page.getByLabel('E-mail address or username').fill(email)
       await page.getByLabel('Password').fill(PASSWORD)
       await press('Log in')
+      await press('Allow')
       await isIn()
       await server.shell(`npm run users -- disable ${email}`)
       await press('New tokens')

@@ -4,7 +4,7 @@ import { OAuthError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Postgres } from '../../platform/postgres.ts'
 import type { BrowserSession } from '../../sessions/browser-sessions.ts'
-import { isDocumentId, isRegisteredRedirect, type Client } from '../client.ts'
+import { isDocumentId, isPublic, isRegisteredRedirect, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
 import type { ClientDocuments } from '../documents/documents.ts'
 import type { ReadIdTokenHint } from '../id-token-hint.ts'
@@ -204,9 +204,10 @@ export function createAuthorize(deps: AuthorizeDeps) {
   ): Promise<boolean> {
     if (waiting?.consentedBy === userId) return true
     if (request.prompt.includes('consent')) return false
-    if (client.isFirstParty) return true
     // Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again.
-    if (isDocumentId(client.id) && !to.redirectUri.startsWith('https:')) return false
+    const isAnybodys = isPublic(client) || isDocumentId(client.id)
+    if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
+    if (client.isFirstParty) return true
     const agreed = await consents.findScopes(userId, client.id)
     // Agreeing to nothing is agreeing too: a first visit is always asked about.
     return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))

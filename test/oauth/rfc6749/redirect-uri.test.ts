@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startApp } from '../../support/app.ts'
 import { givenClient, REDIRECT_URI, type TestClient } from '../../support/oauth.ts'
-import { givenPerson, outcomeOf, pkceUrl } from '../../support/oauth-grants.ts'
+import { givenPerson, outcomeOf, pkceUrl, requestIdOf } from '../../support/oauth-grants.ts'
 
 const app = await startApp(t)
 const NATIVE = 'http://127.0.0.1/callback'
@@ -113,4 +113,29 @@ for (const uri of [
   void t.test(`registering ${uri}: refused (§3.1.2)`, async (t) => {
     await t.rejects(givenClient(app, { redirect_uris: [uri] }))
   })
+}
+
+for (const first_party of [false, true]) {
+  void t.test(
+    `a public client on loopback, first party ${first_party}: asked about each time (RFC 8252 §8.6)`,
+    async (t) => {
+      const native = await givenClient(app, {
+        token_endpoint_auth_method: 'none',
+        redirect_uris: [NATIVE, REDIRECT_URI],
+        first_party
+      })
+      const redirect_uri = 'http://127.0.0.1:4711/callback'
+      const { location, page } = await outcomeOf(browser, pkceUrl(native, { redirect_uri }))
+      t.equal(page, '/consent')
+      const form = { request: requestIdOf(location), decision: 'allow' }
+      const allowed = await browser.post('/consent', form)
+      t.match(allowed.headers.location, /^http:\/\/127\.0\.0\.1:4711\/callback\?code=/)
+      const again = await outcomeOf(browser, pkceUrl(native, { redirect_uri }))
+      t.equal(again.page, '/consent', 'whoever waits there now may be another program')
+      const silent = await outcomeOf(browser, pkceUrl(native, { redirect_uri, prompt: 'none' }))
+      t.equal(silent.told?.['error'], 'consent_required')
+      const web = await outcomeOf(browser, pkceUrl(native))
+      t.ok(web.told?.['code'], 'https has an owner')
+    }
+  )
 }
