@@ -189,6 +189,7 @@ function limitsOf(config: PlatformConfig) {
       max: config.rateLimitClientRegistrationPerHour,
       windowMs: HOUR_MS
     },
-    device: { max: config.rateLimitDevicePerHour, windowMs: HOUR_MS }
+    device: { max: config.rateLimitDevicePerHour, windowMs: HOUR_MS },
+    authorize: { max: config.rateLimitAuthorizePerMinute, windowMs: MINUTE_MS }
   }
 }

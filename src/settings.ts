@@ -290,6 +290,12 @@ export const SETTINGS = {
     integer(1, 1_000_000),
     30
   ),
+  rateLimitAuthorizePerMinute: optional(
+    'RATE_LIMIT_AUTHORIZE_PER_MINUTE',
+    'Authorization requests (by URL, form, or pushed) and device codes asked for, per client address; raise it where one server pushes requests for many people',
+    integer(1, 1_000_000),
+    60
+  ),
   mailLimitPerMinute: optional(
     'MAIL_LIMIT_PER_MINUTE',
     'Mails of a kind to one mailbox',

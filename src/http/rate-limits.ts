@@ -5,7 +5,8 @@ import type { FloodCounter } from '../abuse/flood-limit.ts'
 import { ProblemError } from '../errors.ts'
 
 /** Doors that share a limit: a route, its aliases and its page are one. */
-export type LimitGroup = 'login' | 'register' | 'reset' | 'client_registration' | 'device'
+export type LimitGroup =
+  'login' | 'register' | 'reset' | 'client_registration' | 'device' | 'authorize'
 
 export type Limit = { max: number; windowMs: number }
 

@@ -29,7 +29,7 @@ export const deviceAuthorizationRoutes: FastifyPluginCallbackTypebox<
   app.post(
     '/oauth/device_authorization',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'authorize' },
       schema: {
         tags: ['oauth'],
         summary: 'Begin to log in on a device without a browser (RFC 8628)',

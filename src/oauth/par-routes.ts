@@ -27,7 +27,7 @@ export const parRoutes: FastifyPluginCallbackTypebox<ParRoutesOptions> = (
   app.post(
     '/oauth/par',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'authorize' },
       schema: {
         tags: ['oauth'],
         summary: 'Push an authorization request, and send the browser with a reference (RFC 9126)',

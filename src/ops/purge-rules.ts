@@ -84,8 +84,16 @@ export const PURGE_RULES: readonly PurgeRule[] = [
   {
     table: 'device_authorization',
     endsAt: 'expires_at',
+    keepSeconds: HOUR_SECONDS,
+    only: 'spent_at IS NULL',
+    why: 'a device code that nobody spent began nothing; anybody may ask for them'
+  },
+  {
+    table: 'device_authorization',
+    endsAt: 'expires_at',
     keepSeconds: 30 * DAY_SECONDS,
-    why: 'the same of a device code'
+    only: 'spent_at IS NOT NULL',
+    why: 'the same of a device code that was spent'
   },
   {
     table: 'spent_jti',

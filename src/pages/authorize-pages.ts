@@ -28,13 +28,13 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
   app.get(
     '/oauth/authorize',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'authorize' },
       schema: {
         tags: ['oauth'],
         summary:
           'Send a browser here to log somebody in (RFC 6749 §3.1, OpenID Connect Core §3.1.2)',
         querystring: AuthorizationParameters,
-        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 503: ERROR_PAGE }
+        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 429: ERROR_PAGE, 503: ERROR_PAGE }
       }
     },
     async (request, reply) => {
@@ -46,13 +46,13 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
   app.post(
     '/oauth/authorize',
     {
-      config: { access: 'public' },
+      config: { access: 'public', limit: 'authorize' },
       schema: {
         tags: ['oauth'],
         summary: 'The same by a form, for requests that are too long for a URL',
         consumes: ['application/x-www-form-urlencoded'],
         body: AuthorizationParameters,
-        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 503: ERROR_PAGE }
+        response: { 303: SEE_OTHER, 400: ERROR_PAGE, 429: ERROR_PAGE, 503: ERROR_PAGE }
       }
     },
     async (request, reply) => send(reply, await authorize.hold(request.body))

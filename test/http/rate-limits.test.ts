@@ -7,6 +7,7 @@ const LIMITS = {
   RATE_LIMIT_LOGIN_PER_MINUTE: '5',
   RATE_LIMIT_REGISTER_PER_HOUR: '3',
   RATE_LIMIT_RESET_PER_HOUR: '3',
+  RATE_LIMIT_AUTHORIZE_PER_MINUTE: '4',
   TRUSTED_PROXIES: '127.0.0.1'
 }
 
@@ -92,5 +93,39 @@ void t.test(
     t.equal((await from(two, '203.0.113.5', '/auth/login', login())).statusCode, 429)
     await redis.kill()
     t.equal(await passing(one, '203.0.113.6', '/auth/login', login), 2)
+  }
+)
+
+void t.test(
+  'authorization requests and device codes from one address: share one limit; a page says so',
+  async (t) => {
+    const app = await startApp(t, LIMITS)
+    const ask = (method: 'GET' | 'POST', url: string, address: string) =>
+      app.app.inject({
+        method,
+        url,
+        headers: {
+          'x-forwarded-for': address,
+          ...(method === 'POST' && { 'content-type': 'application/x-www-form-urlencoded' })
+        },
+        ...(method === 'POST' && { payload: 'client_id=nobody' })
+      })
+    const doors = [
+      ['GET', '/oauth/authorize?client_id=nobody', 400],
+      ['POST', '/oauth/authorize', 400],
+      ['POST', '/oauth/par', 401],
+      ['POST', '/oauth/device_authorization', 401]
+    ] as const
+    for (const [method, url, status] of doors) {
+      t.equal((await ask(method, url, '203.0.113.7')).statusCode, status, url)
+    }
+    for (const [method, url] of doors) {
+      const refused = await ask(method, url, '203.0.113.7')
+      t.equal(refused.statusCode, 429, url)
+      t.match(refused.headers['retry-after'], /^\d+$/)
+      const type = url.startsWith('/oauth/authorize') ? 'text/html' : 'application/json'
+      t.match(refused.headers['content-type'], type)
+    }
+    t.equal((await ask('POST', '/oauth/par', '203.0.113.8')).statusCode, 401, 'others pass')
   }
 )

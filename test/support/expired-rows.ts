@@ -21,14 +21,16 @@ const COLUMNS: Record<string, string> = {
     SELECT uuid_send(gen_random_uuid()), 'shop', (SELECT id FROM users LIMIT 1), gen_random_uuid(), '', '', $1, $1, $1`,
   device_authorization: `device_code_hash, user_code_hash, client_id, scope, interval_seconds, created_at, expires_at)
     SELECT uuid_send(gen_random_uuid()), uuid_send(gen_random_uuid()), 'shop', '', 5, $1, $1`,
+  spent_device: `device_code_hash, user_code_hash, client_id, scope, interval_seconds, created_at, expires_at, spent_at)
+    SELECT uuid_send(gen_random_uuid()), uuid_send(gen_random_uuid()), 'shop', '', 5, $1, $1, $1`,
   spent_jti: `hash, expires_at) SELECT uuid_send(gen_random_uuid()), $1`,
   outbox_message: `id, kind, created_at, next_attempt_at, expires_at, sent_at)
     SELECT gen_random_uuid(), 'mail', $1, $1, $1, $1`
 }
 
-/** The statement that puts `rows` rows into a table, which end at `$1`. */
-export function insertEnding(table: string, rows: number): string {
-  const columns = COLUMNS[table]
+/** The statement that puts `rows` rows into a table, which end at `$1`; `kind` where it has rows of two kinds. */
+export function insertEnding(table: string, rows: number, kind = table): string {
+  const columns = COLUMNS[kind]
   if (columns === undefined) throw new Error(`How is a row of ${table} made?`)
   return `INSERT INTO ${table} (${columns.replaceAll('$1', '$1::timestamptz')} FROM generate_series(1, ${rows})`
 }

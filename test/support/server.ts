@@ -42,6 +42,7 @@ export async function startServer(t: Test, env: Record<string, string>) {
       RATE_LIMIT_REGISTER_PER_HOUR: '100000',
       RATE_LIMIT_RESET_PER_HOUR: '100000',
       RATE_LIMIT_DEVICE_PER_HOUR: '100000',
+      RATE_LIMIT_AUTHORIZE_PER_MINUTE: '100000',
       MAIL_LIMIT_PER_MINUTE: '100000',
       MAIL_LIMIT_PER_HOUR: '100000',
       MAIL_LIMIT_PER_DAY: '100000',
