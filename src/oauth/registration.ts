@@ -10,7 +10,11 @@ import { AUTH_METHODS, hasSecret, type AuthMethod, type GrantType } from './clie
 import { hashOf, newClientId, newSecret } from './clients.ts'
 import { DescribedClient, readDescription, scopeWithin } from './described-client.ts'
 import type { InitialAccessTokens } from './initial-access-tokens.ts'
-import { OPEN_REGISTRATION_POLICY, type RegistrationPolicy } from './registration-policy.ts'
+import {
+  DEFAULT_REGISTRATION_POLICY,
+  OPEN_REGISTRATION_POLICY,
+  type RegistrationPolicy
+} from './registration-policy.ts'
 import type { RegisteredClient, RegistrationStore } from './registration-store.ts'
 import type { RequireSector } from './sector.ts'
 
@@ -43,6 +47,8 @@ export type RegistrationDeps = {
  */
 export function createRegistration(deps: RegistrationDeps) {
   const { isOpen, initialAccessTokens, registrations, clients, requireSector } = deps
+  /** One that came without a token stays bounded after the door was closed. */
+  const uninvited = isOpen ? OPEN_REGISTRATION_POLICY : DEFAULT_REGISTRATION_POLICY
 
   /** @throws {OAuthError} `invalid_token`, `invalid_redirect_uri`, `invalid_client_metadata` */
   async function register(
@@ -81,7 +87,10 @@ export function createRegistration(deps: RegistrationDeps) {
     return { client, token: token ?? '', secret: null }
   }
 
-  /** RFC 7592 §2.2: what is left out goes back to its default. */
+  /**
+   * RFC 7592 §2.2: what is left out goes back to its default. A change may only narrow: what the client has
+   * lost since, an operator may have taken.
+   */
   async function replace(
     id: string,
     token: string | null,
@@ -93,7 +102,11 @@ export function createRegistration(deps: RegistrationDeps) {
     if (before.isFirstParty || before.isResourceServer || before.showsRoles) {
       throw invalidMetadata('An operator has taken this client over; ask them for changes.')
     }
-    const wanted = policyOf(id, body, policy ?? OPEN_REGISTRATION_POLICY)
+    const bounds = boundsNow(policy ?? uninvited, before)
+    const described = policyOf(id, body, bounds)
+    const requirePar = before.requirePar || described.requirePar
+    const requireDpop = before.requireDpop || described.requireDpop
+    const wanted = { ...described, requirePar, requireDpop }
     await requireSector(wanted)
     const isNew = hasSecret(wanted.authMethod) && !hasSecret(before.authMethod)
     const secret = isNew ? newSecret() : null
@@ -129,6 +142,22 @@ function requireSame(id: string, body: RegistrationBody, secretHashes: Uint8Arra
   const isOwn = (hash: Uint8Array) => sha256(secret ?? '').equals(hash)
   if (secret !== undefined && !secretHashes.some(isOwn)) {
     throw invalidMetadata('client_secret is not the current one; leave it out.')
+  }
+}
+
+/** What a client may make of itself: what it was registered for, as far as it still has it. */
+function boundsNow(
+  policy: RegistrationPolicy,
+  { scopes, grantTypes, audiences, requirePkce }: KeptClient
+): RegistrationPolicy {
+  return {
+    require_pkce: policy.require_pkce || requirePkce,
+    scope: policy.scope
+      .split(' ')
+      .filter((scope) => scopes.includes(scope))
+      .join(' '),
+    grant_types: policy.grant_types.filter((grant) => grantTypes.includes(grant)),
+    audiences: policy.audiences.filter((audience) => audiences.includes(audience))
   }
 }
 

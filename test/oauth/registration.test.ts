@@ -297,6 +297,46 @@ void t.test('a client that an operator has made their own: changes itself no mor
   t.same(row, { redirect_uris: [REDIRECT_URI] })
 })
 
+void t.test('a client that an operator has restricted: cannot undo it', async (t) => {
+  const grant_types = ['authorization_code', 'refresh_token']
+  const told = (await register({ ...BASIC, grant_types, scope: 'openid email profile' })).json()
+  await app.sql(
+    `UPDATE client SET scopes = '{openid,email}', grant_types = '{authorization_code}', require_pkce = true,
+            require_par = true, require_dpop = true WHERE id = $1`,
+    [told.client_id]
+  )
+  const replace = async (more: object) =>
+    app.app.inject({
+      method: 'PUT',
+      url: `/oauth/register/${told.client_id as string}`,
+      headers: bearer(told.registration_access_token),
+      body: { client_id: told.client_id, ...BASIC, ...more }
+    })
+  t.equal((await replace({ grant_types })).json().error, 'invalid_client_metadata')
+  const lax = {
+    scope: 'openid profile',
+    require_pushed_authorization_requests: false,
+    dpop_bound_access_tokens: false
+  }
+  t.equal((await replace(lax)).statusCode, 200)
+  const rowOf = async () =>
+    (
+      await app.sql(
+        'SELECT scopes, grant_types, require_pkce, require_par, require_dpop FROM client WHERE id = $1',
+        [told.client_id]
+      )
+    )[0]
+  const strict = {
+    grant_types: ['authorization_code'],
+    require_pkce: true,
+    require_par: true,
+    require_dpop: true
+  }
+  t.same(await rowOf(), { ...strict, scopes: ['openid'] })
+  t.equal((await replace({})).statusCode, 200)
+  t.same(await rowOf(), { ...strict, scopes: ['openid'] }, 'what it gave up is gone as well')
+})
+
 void t.test('a request object by another algorithm than the registered one: refused', async (t) => {
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const told = (
