@@ -195,7 +195,7 @@ void t.test('private_key_jwt by jwks_uri: goes on after the client has rotated',
       .setAudience(ISSUER)
       .setJti(crypto.randomUUID())
       .setIssuedAt()
-      .setExpirationTime('1m')
+      .setExpirationTime(new Date(app.app.clock.now().getTime() + 60_000))
       .sign(key)
   })
   const publish = async (kid: string, alg: string) => {
@@ -234,6 +234,26 @@ void t.test('private_key_jwt by jwks_uri: goes on after the client has rotated',
   const rsa = await publish('third', 'RS256')
   await app.moveTime(120)
   t.equal((await refresh('third', 'RS256', rsa)).statusCode, 401, 'it registered ES256')
+
+  const fourth = await publish('fourth', 'ES256')
+  const status = async () => {
+    const form = { token: 'any', ...(await authenticate('fourth', 'ES256', fourth)) }
+    return (await postForm(app, '/oauth/revoke', form)).statusCode
+  }
+  await app.moveTime(240)
+  t.equal(await status(), 200)
+  neighbour.pages.set('/jwks', { status: 500, body: 'out of order' })
+  const asked = neighbour.asked('/jwks')
+  await app.moveTime(240 + 1_800)
+  t.equal(await status(), 200, 'the keys of half an hour ago still do')
+  await app.moveTime(240 + 3_700)
+  t.equal(await status(), 503, 'not for longer than an hour; and nobody is called a liar')
+  t.equal(await status(), 503)
+  t.equal(neighbour.asked('/jwks'), asked + 2, 'who failed is left alone for half a minute')
+  await publish('fifth', 'ES256')
+  await app.moveTime(240 + 3_740)
+  t.equal(await status(), 401, 'now it is known')
+  await app.moveTime(0)
 })
 
 void t.test('RFC 7592: a client reads, replaces and deletes itself', async (t) => {
