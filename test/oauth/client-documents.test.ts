@@ -184,6 +184,33 @@ void t.test('a document, fetched: once for many, and again when it is stale', as
   await app.moveTime(0)
 })
 
+void t.test('a site that does not answer: its last document does, for a day more', async (t) => {
+  const client = givenDocument({ grant_types: ['authorization_code', 'refresh_token'] })
+  const grant = await givenCode(app, client, { scope: 'openid offline_access' })
+  const { refresh_token: token } = (await redeem(app, client, grant)).json()
+  const form = { token: 'any', client_id: client.id }
+  const revoke = async (on = app) => postForm(on, '/oauth/revoke', form)
+  neighbour.pages.get(client.path)!.status = 503
+  await app.moveTime(3_700)
+  const asked = client.asked()
+  const refresh = { grant_type: 'refresh_token', refresh_token: token, client_id: client.id }
+  t.equal((await postForm(app, '/oauth/token', refresh)).statusCode, 200)
+  t.equal((await ask(client.id)).statusCode, 303)
+  t.equal(client.asked(), asked + 1, 'and is left alone for half a minute')
+  const restarted = await startApp(t, { ...app.env })
+  t.equal((await revoke(restarted)).statusCode, 503, 'a client that somebody has let in')
+  await app.moveTime(3_700 + 86_400)
+  const answer = await revoke()
+  t.equal(answer.statusCode, 503, answer.body)
+  t.equal(answer.json().error, 'temporarily_unavailable')
+  const stranger = givenDocument({}, { status: 503 })
+  t.equal((await ask(stranger.id)).statusCode, 400)
+  neighbour.pages.get(client.path)!.status = 404
+  await app.moveTime(3_760 + 86_400)
+  t.equal((await revoke()).statusCode, 400, 'taken away is taken away')
+  await app.moveTime(0)
+})
+
 void t.test('a client that signs: private_key_jwt with the keys of its document', async (t) => {
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const client = givenDocument({

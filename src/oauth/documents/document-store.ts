@@ -11,6 +11,8 @@ const DISABLED = {
   text: 'SELECT 1 FROM client WHERE id = $1 AND disabled_at IS NOT NULL'
 }
 
+const KEPT = { name: 'client_document_kept', text: 'SELECT 1 FROM client WHERE id = $1' }
+
 export type DocumentStore = ReturnType<typeof createDocumentStore>
 
 /**
@@ -20,6 +22,11 @@ export type DocumentStore = ReturnType<typeof createDocumentStore>
 export function createDocumentStore({ postgres, clock }: { postgres: Postgres; clock: Clock }) {
   async function isDisabled(id: string): Promise<boolean> {
     return (await postgres.query(DISABLED, [id])).length > 0
+  }
+
+  /** Whether somebody has let it in. */
+  async function isKept(id: string): Promise<boolean> {
+    return (await postgres.query(KEPT, [id])).length > 0
   }
 
   /**
@@ -57,5 +64,5 @@ export function createDocumentStore({ postgres, clock }: { postgres: Postgres; c
          LIMIT 100 FOR UPDATE SKIP LOCKED)`
   }
 
-  return { isDisabled, note }
+  return { isDisabled, isKept, note }
 }

@@ -1,14 +1,17 @@
-import { OAuthError } from '../../errors.ts'
+import { OAuthError, UnavailableError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Client } from '../client.ts'
 import type { DocumentStore } from './document-store.ts'
 import { isDocumentUrl } from './document-url.ts'
-import type { FetchDocument } from './fetch-document.ts'
+import { DocumentOutageError, type FetchDocument } from './fetch-document.ts'
 import { readDocument, type DocumentBounds } from './read-document.ts'
 
 const CACHE_LIMIT = 1_000
 /** A wrong document is soon looked at again: somebody is mending it. */
 const WRONG_FRESH_SECONDS = 30
+
+/** A client is served from its last good document for so long while that cannot be had. */
+const STALE_SECONDS = 86_400
 
 /** A client, or why there is none. */
 type Known = { outcome: Client | OAuthError; staleAtMs: number }
@@ -33,17 +36,44 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
   /**
    * @returns null for an id that can be no document's, and for a client that an operator has disabled
    * @throws {OAuthError} `invalid_client_metadata`: the document cannot be had, or will not do
+   * @throws {UnavailableError} when that of a client which somebody has let in cannot be had just now
    */
   async function find(id: string): Promise<Client | null> {
     if (!isDocumentUrl(id) || (await store.isDisabled(id))) return null
-    const { outcome } = fresh(id) ?? (await look(id))
+    const outcome = await outcomeOf(id)
+    if (outcome instanceof DocumentOutageError || outcome instanceof UnavailableError) {
+      return findDuring(outcome, id)
+    }
     if (outcome instanceof OAuthError) throw outcome
     return outcome
   }
 
+  async function outcomeOf(id: string): Promise<Client | OAuthError | UnavailableError> {
+    try {
+      return (fresh(id) ?? (await look(id))).outcome
+    } catch (error) {
+      if (error instanceof UnavailableError) return error
+      throw error
+    }
+  }
+
+  /** A client that people use does not vanish with its site, nor is it told that it is wrong. */
+  async function findDuring(
+    outage: DocumentOutageError | UnavailableError,
+    id: string
+  ): Promise<Client> {
+    const last = good.get(id)
+    if (last === undefined) {
+      if (!(await store.isKept(id))) throw outage
+    } else if (!(last.outcome instanceof OAuthError)) {
+      if (last.staleAtMs > inSeconds(-STALE_SECONDS)) return last.outcome
+    }
+    throw new UnavailableError("a known client's document cannot be had", outage)
+  }
+
   function fresh(id: string): Known | undefined {
-    const known = good.get(id) ?? wrong.get(id)
-    return known !== undefined && known.staleAtMs > clock.now().getTime() ? known : undefined
+    const now = clock.now().getTime()
+    return [good.get(id), wrong.get(id)].find((known) => (known?.staleAtMs ?? 0) > now)
   }
 
   /** Of many who ask at once, one fetches. */
@@ -54,7 +84,8 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
     underWay.set(id, mine)
     const known = await mine
     const isGood = !(known.outcome instanceof OAuthError)
-    ;(isGood ? wrong : good).delete(id)
+    if (isGood) wrong.delete(id)
+    else if (!(known.outcome instanceof DocumentOutageError)) good.delete(id)
     keep(isGood ? good : wrong, id, known)
     return known
   }

@@ -1,7 +1,10 @@
-import { UnavailableError } from '../../errors.ts'
+import { OAuthError, UnavailableError } from '../../errors.ts'
 import { createGate, GateFullError } from '../../lib/gate.ts'
 import { OutboundError, type Outbound, type OutboundResponse } from '../../platform/outbound.ts'
 import { refused } from './read-document.ts'
+
+/** The document's server does not answer, or not for the document's sake: what it said before may still hold. */
+export class DocumentOutageError extends OAuthError {}
 
 /** Strangers name the URLs: a crowd of them must not use up the server's sockets. */
 const CONCURRENCY = 8
@@ -17,10 +20,11 @@ export type FetchDocument = ReturnType<typeof createDocumentFetcher>
 export function createDocumentFetcher(outbound: Outbound) {
   const inTurn = createGate({ concurrency: CONCURRENCY, queueLength: QUEUE_LENGTH })
 
-  /** @throws {OAuthError} `invalid_client_metadata`, one text for whatever kept it from being read @throws {UnavailableError} */
+  /** @throws {OAuthError} `invalid_client_metadata`, one text for whatever kept it from being read; a {@link DocumentOutageError} if that may pass @throws {UnavailableError} */
   return async function fetchDocument(url: string): Promise<FetchedDocument> {
     const { status, headers, body } = await ask(url)
     const isJson = /^application\/([\w.+-]+\+)?json(;|$)/i.test(headers['content-type'] ?? '')
+    if (status === 429 || status >= 500) throw outage('it is not answered with 200 and JSON')
     if (status !== 200 || !isJson) throw refused('it is not answered with 200 and JSON')
     return { text: body.toString(), freshSeconds: freshSecondsOf(headers['cache-control'] ?? '') }
   }
@@ -32,7 +36,7 @@ export function createDocumentFetcher(outbound: Outbound) {
       if (error instanceof GateFullError) throw new UnavailableError('too many documents', error)
       if (!(error instanceof OutboundError)) throw error
       // Not which: nobody learns by this what stands in our network.
-      throw refused('it cannot be fetched')
+      throw outage('it cannot be fetched')
     }
   }
 }
@@ -43,4 +47,9 @@ function freshSecondsOf(cacheControl: string): number {
   if (/(^|[\s,])no-(store|cache)/i.test(cacheControl)) return shortest
   const maxAge = /(^|[\s,])max-age="?(\d{1,9})/i.exec(cacheControl)?.[2]
   return maxAge === undefined ? usual : Math.min(longest, Math.max(shortest, Number(maxAge)))
+}
+
+function outage(why: string): DocumentOutageError {
+  const { code, description } = refused(why)
+  return new DocumentOutageError(code, description)
 }
