@@ -82,6 +82,8 @@ export function toPolicy(
 function sectorOf({ id, redirectUris, isPairwise, metadata }: ClientPolicy): string {
   const { sector_identifier_uri: sectorUri } = metadata
   if (sectorUri !== undefined) return new URL(sectorUri).host
+  // A scheme of one's own and localhost are nobody's: clients that return there share nothing.
+  if (!redirectUris.every((uri) => uri.startsWith('https:'))) return id
   const hosts = new Set(redirectUris.map((uri) => new URL(uri).host))
   if (isPairwise && hosts.size > 1) {
     throw invalidMetadata('A pairwise client with several hosts needs a sector_identifier_uri.')

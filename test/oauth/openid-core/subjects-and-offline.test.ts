@@ -66,6 +66,24 @@ void t.test('a pairwise subject: shared within a host, not beyond (§8.1)', asyn
   t.not(mine['id'], strangers['id'])
 })
 
+for (const uri of ['http://localhost/callback', 'com.example.app://oauth/callback']) {
+  void t.test(
+    `pairwise at ${uri}, which is nobody's: no two clients share a sector (§8.1)`,
+    async (t) => {
+      const sectors = []
+      for (const redirect_uris of [[uri], [uri], [uri, host]]) {
+        const native = await givenClient(app, { subject_type: 'pairwise', redirect_uris })
+        const [row] = await app.sql('SELECT sector_identifier FROM client WHERE id = $1', [
+          native.id
+        ])
+        t.equal(row?.['sector_identifier'], native.id)
+        sectors.push(row?.['sector_identifier'])
+      }
+      t.equal(new Set(sectors).size, 3)
+    }
+  )
+}
+
 void t.test('pairwise with several hosts and no sector: cannot be registered (§8.1)', async (t) => {
   const redirect_uris = [host, 'https://other.example/callback']
   await t.rejects(givenClient(app, { subject_type: 'pairwise', redirect_uris }))
