@@ -15,16 +15,19 @@ export function createGrantStore(postgres: Postgres) {
     return row ?? null
   }
 
-  /** The browser login behind a client's session, which may have ended. */
-  async function findParent(sessionId: string, clientId: string): Promise<string | null> {
-    const [row] = await postgres.query<{ parentId: string | null }>(FIND_PARENT, [
+  /** The browser login behind a client's session, which may have ended, and what the session may do. */
+  async function findOrigin(
+    sessionId: string,
+    clientId: string
+  ): Promise<{ parentId: string | null; scope: string } | null> {
+    const [row] = await postgres.query<{ parentId: string | null; scope: string }>(FIND_ORIGIN, [
       sessionId,
       clientId
     ])
-    return row?.parentId ?? null
+    return row ?? null
   }
 
-  return { findLive, findParent }
+  return { findLive, findOrigin }
 }
 
 const FIND_LIVE = {
@@ -35,7 +38,7 @@ const FIND_LIVE = {
        AND u.status = 'active'`
 }
 
-const FIND_PARENT = {
-  name: 'grant_find_parent',
-  text: 'SELECT parent_id AS "parentId" FROM session WHERE id = $1::uuid AND client_id = $2'
+const FIND_ORIGIN = {
+  name: 'grant_find_origin',
+  text: 'SELECT parent_id AS "parentId", scope FROM session WHERE id = $1::uuid AND client_id = $2'
 }

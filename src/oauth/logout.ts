@@ -1,6 +1,7 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { OAuthError } from '../errors.ts'
 import { withQuery } from '../lib/with-query.ts'
+import { OFFLINE_ACCESS } from '../sessions/begin-grant.ts'
 import type { BrowserSession } from '../sessions/browser-sessions.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { Client } from './client.ts'
@@ -52,10 +53,13 @@ export function createLogoutRequests(deps: LogoutRequestsDeps) {
       throw new OAuthError('invalid_request', 'id_token_hint is not an ID token of this server.')
     }
     const location = await destination(parameters, hint)
-    const parentId = hint === null ? null : await grants.findParent(hint.sid, hint.aud)
+    const grant = hint === null ? null : await grants.findOrigin(hint.sid, hint.aud)
+    const parentId = grant?.parentId ?? null
     const isMeant = browser !== null && parentId === browser.id
     if (browser !== null && !isMeant && !isConfirmed) return { kind: 'confirm' }
-    if (hint !== null && parentId !== null) {
+    // Old ID tokens lie about: without the login that it came from, one ends nothing that outlives a login.
+    const outlives = grant?.scope.split(' ').includes(OFFLINE_ACCESS) === true
+    if (hint !== null && parentId !== null && (isMeant || !outlives)) {
       revocationFeed.announce(await revocations.endSession(hint.sid, origin))
     }
     return { kind: 'logged_out', endsBrowser: isMeant || isConfirmed, location }

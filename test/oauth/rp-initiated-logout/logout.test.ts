@@ -143,6 +143,24 @@ void t.test("another person's hint in this browser: asked first (§2)", async (t
   t.equal((await sessionRow(app, sid)).revoked_at, null, 'and nobody else is logged out')
 })
 
+void t.test(
+  'a hint without its login: ends what ends with the login, not what has offline_access',
+  async (t) => {
+    const person = await givenPerson(app)
+    const bound = await givenTokens(app, client, person)
+    const offline = await givenTokens(app, client, person, { scope: 'openid offline_access' })
+    for (const { id_token: id_token_hint } of [bound, offline]) {
+      t.equal((await outcomeOf(openBrowser(app), logoutUrl({ id_token_hint }))).status, 200)
+    }
+    t.equal((await refreshAs(app, client, bound.refresh_token)).json().error, 'invalid_grant')
+    const refreshed = await refreshAs(app, client, offline.refresh_token)
+    t.equal(refreshed.statusCode, 200, refreshed.body)
+    await outcomeOf(person.browser, logoutUrl({ id_token_hint: offline.id_token }))
+    const gone = await refreshAs(app, client, refreshed.json().refresh_token)
+    t.equal(gone.json().error, 'invalid_grant', 'in the browser of that login it does')
+  }
+)
+
 void t.test('logged out already: back to the application all the same (§4)', async (t) => {
   const { browser, tokens } = await givenLogin()
   const query = { id_token_hint: tokens.id_token, post_logout_redirect_uri: HOME, state: 's' }
