@@ -1,5 +1,5 @@
 import { compactVerify, decodeProtectedHeader, errors } from 'jose'
-import type { KeyRing } from '../signing/key-ring.ts'
+import type { KeyRing, RingKey } from '../signing/key-ring.ts'
 
 /** What an ID token of ours says, however old it is. */
 export type HintClaims = { sub: string; aud: string; sid: string }
@@ -15,7 +15,7 @@ export function createIdTokenHints({ keyRing, issuer }: IdTokenHintsDeps) {
     try {
       const { kid, typ } = decodeProtectedHeader(hint)
       const key = keyRing.all().find((candidate) => candidate.kid === kid)
-      if (key === undefined || typ !== 'JWT') return null
+      if (key === undefined || isDropped(key) || typ !== 'JWT') return null
       const { payload } = await compactVerify(hint, key.publicKey, { algorithms: [key.alg] })
       const { iss, sub, aud, sid } = JSON.parse(new TextDecoder().decode(payload)) as Record<
         string,
@@ -28,4 +28,9 @@ export function createIdTokenHints({ keyRing, issuer }: IdTokenHintsDeps) {
       throw error
     }
   }
+}
+
+/** A key that retired in order leaves its old hints good; one that went at once may be in other hands. */
+function isDropped({ retiringAt, goneAt }: RingKey): boolean {
+  return goneAt !== null && (retiringAt === null || goneAt <= retiringAt)
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { ISSUER, startApp } from '../../support/app.ts'
 import { claimsOf } from '../../support/builders.ts'
+import { eventually } from '../../support/eventually.ts'
 import { givenClient, openBrowser, type TestBrowser } from '../../support/oauth.ts'
 import {
   givenPerson,
@@ -181,6 +182,25 @@ void t.test('a confirmation from a foreign page: refused (§6)', async (t) => {
   const answer = await app.app.inject({ method: 'POST', url, headers, payload: 'state=s' })
   t.equal(answer.statusCode, 403)
   t.ok(await isLoggedIn(browser))
+})
+
+void t.test('hints of a retired key: good; of one that was dropped at once: refused', async (t) => {
+  const own = await startApp(t)
+  const home = 'https://shop.example/bye'
+  const shop = await givenClient(own, { post_logout_redirect_uris: [home] })
+  const person = await givenPerson(own)
+  const { id_token } = await givenTokens(own, shop, person)
+  const query = { id_token_hint: id_token, post_logout_redirect_uri: home }
+  const status = async () => (await outcomeOf(openBrowser(own), logoutUrl(query))).status
+  const { kid } = JSON.parse(Buffer.from(id_token.split('.')[0] ?? '', 'base64url').toString())
+  const isPublished = async () => (await own.get('/.well-known/jwks.json')).body.includes(kid)
+  await own.sql(
+    "UPDATE signing_key SET retiring_at = now() - interval '2 h', gone_at = now() - interval '1 h'"
+  )
+  await eventually('the key to go', async () => !(await isPublished()))
+  t.equal(await status(), 303)
+  await own.sql('UPDATE signing_key SET retiring_at = gone_at')
+  await eventually('the refusal', async () => (await status()) === 400)
 })
 
 void t.test('the metadata: where (§2.1)', async (t) => {
