@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
 import { openPasswordPolicy } from '../src/accounts/open-password-policy.ts'
 import { createUserByOperator } from '../src/accounts/create-user-store.ts'
+import { createMailTokenStore } from '../src/accounts/mail-token-store.ts'
 import { createRoleStore } from '../src/accounts/role-store.ts'
 import { openRoles } from '../src/accounts/roles.ts'
 import { createUserStore } from '../src/accounts/user-store.ts'
@@ -124,7 +125,7 @@ async function setRoles(platform: Platform, email: EmailAddress, roles: string[]
 }
 
 async function apply(platform: Platform, email: EmailAddress, change: UserChange): Promise<void> {
-  const { postgres, sealer, clock } = platform
+  const { postgres, sealer, clock, dataKeys } = platform
   const user = await createUserStore({ postgres, sealer }).findUserByEmail(email.canonical)
   if (user === null) throw new ScriptError('There is no account with this address.')
   const record = createAudit({ sealer, clock })
@@ -133,7 +134,8 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
     record,
     tellClients: createLogoutNotices(createOutbox({ sealer, clock }).enqueue)
   })
-  const store = createUserAdminStore({ postgres, clock, endSessions, record })
+  const { killPending } = createMailTokenStore({ dataKeys, sealer, clock })
+  const store = createUserAdminStore({ postgres, clock, killPending, endSessions, record })
   const origin = { requestId: 'npm run users', address: 'operator' }
   const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)
   console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)

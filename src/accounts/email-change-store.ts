@@ -3,6 +3,7 @@ import type { EmailAddress } from '../lib/email-address.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndedSession } from '../sessions/end-sessions.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
+import { holdsStill } from '../sessions/begin-session.ts'
 import { reservedPlace } from './profile-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
@@ -36,8 +37,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
     origin: RequestOrigin
   ): Promise<'written' | 'not_yet' | 'password_changed'> {
     return postgres.transaction(async (tx) => {
-      const proven = { id: user.id, passwordHash: provenHash, mustReset: false }
-      if ((await tx.user.count({ where: proven })) === 0) return 'password_changed'
+      if (!(await holdsStill(tx, user.id, provenHash))) return 'password_changed'
       if (await isUndoable(tx, user.id)) return 'not_yet'
       await record(tx, { type: 'email.change_requested', origin, userId: user.id })
       const isTaken = await isSomebodys(tx, {
@@ -70,18 +70,20 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
 
   /**
    * The new address is proven: it becomes the person's. The old one stays reserved for 72 hours, and
-   * gets a mail with which its owner can take everything back.
+   * gets a mail with which its owner can take everything back. Nothing happens to a person whom an
+   * administrator has stopped since: a thief may have asked.
    */
   async function confirm(presented: PresentedMailToken, origin: RequestOrigin): Promise<boolean> {
     return postgres.transaction(async (tx) => {
+      await mailTokens.holdOwner(tx, 'change_email', presented)
       const spent = await mailTokens.consume(tx, 'change_email', presented)
       if (spent === null || spent.userId === null) return false
       const { emailIndex, userId } = spent
       const address = mailTokens.openDestination(spent)
       if (await isSomebodys(tx, { emailIndex, now: clock.now(), exceptId: userId })) return false
-      await tx.$queryRaw`SELECT id FROM users WHERE id = ${userId}::uuid FOR UPDATE`
+      const old = await tx.user.findUnique({ where: { id: userId } })
+      if (old === null || old.status !== 'active' || old.mustReset) return false
       if (await isUndoable(tx, userId)) return false
-      const old = await tx.user.findUniqueOrThrow({ where: { id: userId } })
       const oldAddress = sealer.open(old.emailSealed, userPlace(userId, 'email_sealed'))
       await reserve(tx, userId, old.emailIndex, oldAddress)
       await tx.reservedEmail.deleteMany({ where: { emailIndex } })
@@ -112,6 +114,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
     origin: RequestOrigin
   ): Promise<{ ended: EndedSession[] } | null> {
     return postgres.transaction(async (tx) => {
+      await mailTokens.holdOwner(tx, 'undo_email_change', presented)
       const spent = await mailTokens.consume(tx, 'undo_email_change', presented)
       if (spent === null || spent.userId === null) return null
       const { emailIndex, userId } = spent

@@ -69,6 +69,23 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     return secrets
   }
 
+  /**
+   * Locks the row of the person that a token is for, before it is spent: whoever kills a person's tokens
+   * locks in this order, and neither waits for the other for ever.
+   */
+  async function holdOwner(
+    tx: Transaction,
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ): Promise<void> {
+    await tx.$queryRaw`
+      SELECT id FROM users
+       WHERE id = (SELECT user_id FROM one_time_token
+                    WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL
+                      AND ${matching(purpose, presented)} LIMIT 1)
+         FOR UPDATE`
+  }
+
   /** Spends a token: the statement that checks it is the one that spends it. Null when it does not hold. */
   async function consume(
     tx: Transaction,
@@ -128,7 +145,7 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     })
   }
 
-  return { replace, consume, openDestination, findEmailIndex, killPending }
+  return { replace, holdOwner, consume, openDestination, findEmailIndex, killPending }
 }
 
 /** Where the address that a token leads to stands sealed. */

@@ -48,6 +48,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     origin: RequestOrigin
   ): Promise<Replaced | null> {
     return postgres.transaction(async (tx) => {
+      await mailTokens.holdOwner(tx, 'reset_password', presented)
       const spent = await mailTokens.consume(tx, 'reset_password', presented)
       if (spent === null || spent.userId === null) return null
       const userId = spent.userId

@@ -157,6 +157,7 @@ export async function openAccounts(deps: AccountsDeps) {
     captcha: abuse.captcha,
     checkPassword: credentials.checkPassword,
     proveOwnPassword,
+    killPending: mailTokens.killPending,
     findUser: users.findById,
     findUserByEmail: users.findUserByEmail,
     stop: async () => {

@@ -25,9 +25,10 @@ export type AdminDeps = {
 export function openAdmin(deps: AdminDeps) {
   const { platform, record, abuse, endSessions, revocationFeed, accounts, sessions } = deps
   const { postgres, clock, sealer } = platform
+  const { killPending } = accounts
   const { find: findEvents } = createAuditTrail({ postgres, sealer })
   const userAdmin = createUserAdmin({
-    store: createUserAdminStore({ postgres, clock, endSessions, record }),
+    store: createUserAdminStore({ postgres, clock, killPending, endSessions, record }),
     accounts,
     sessions,
     findEvents,

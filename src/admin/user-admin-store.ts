@@ -1,7 +1,7 @@
 import type { AuditEventType, RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 import type { EndReason } from '../sessions/session.ts'
 
@@ -29,11 +29,15 @@ export type UserAdminStore = ReturnType<typeof createUserAdminStore>
 export type UserAdminStoreDeps = {
   postgres: Postgres
   clock: Clock
+  /** Mails that were sent to a person lead nowhere any more. */
+  killPending: (tx: Transaction, userId: string) => Promise<void>
   endSessions: EndSessions
   record: Audit
 }
 
-export function createUserAdminStore({ postgres, clock, endSessions, record }: UserAdminStoreDeps) {
+export function createUserAdminStore(deps: UserAdminStoreDeps) {
+  const { postgres, clock, killPending, endSessions, record } = deps
+
   /** Ids of people, the newest first. */
   async function findIds(filter: UserFilter): Promise<string[]> {
     const { usernamePrefix, status, role, before, limit } = filter
@@ -53,7 +57,10 @@ export function createUserAdminStore({ postgres, clock, endSessions, record }: U
     return rows.map(({ id }) => id)
   }
 
-  /** Changes a person and writes it down. @returns null when there is no such person */
+  /**
+   * Changes a person and writes it down. Who is disabled or has to reset keeps no mail token and no known
+   * browser: a thief may have asked for them. @returns null when there is no such person
+   */
   async function apply(
     { adminId, userId, origin }: AdminAct,
     { event, set, endsSessions }: UserChange
@@ -62,6 +69,10 @@ export function createUserAdminStore({ postgres, clock, endSessions, record }: U
       const data = { ...set, updatedAt: clock.now() }
       const { count } = await tx.user.updateMany({ where: { id: userId }, data })
       if (count === 0) return null
+      if (set.status === 'disabled' || set.mustReset) {
+        await killPending(tx, userId)
+        await tx.knownDevice.deleteMany({ where: { userId } })
+      }
       const actor = adminId === null ? {} : { actorId: adminId }
       const ended =
         endsSessions === undefined

@@ -8,8 +8,11 @@ import {
   givenSession,
   givenUser,
   holdLocks,
+  mailTo,
   PASSWORD,
-  refresh
+  refresh,
+  secretsOf,
+  type TestUser
 } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -144,6 +147,70 @@ void t.test(
     t.equal(wrong.json().code, 'invalid_credentials', 'told only after the right password')
   }
 )
+
+/** What an administrator, or an operator, does to an account that a thief is in. */
+const STOPS: [string, (user: TestUser) => Promise<unknown>][] = [
+  ['a forced reset', ({ id }) => call('POST', `/admin/users/${id}/force-password-reset`)],
+  [
+    'disabling and enabling',
+    async ({ id }) => {
+      await call('POST', `/admin/users/${id}/disable`)
+      await call('POST', `/admin/users/${id}/enable`)
+    }
+  ],
+  [
+    'disabling at the command line, then enabling',
+    async ({ id, email }) => {
+      users('', 'disable', email)
+      await call('POST', `/admin/users/${id}/enable`)
+    }
+  ]
+]
+
+for (const [what, stop] of STOPS) {
+  void t.test(
+    `${what}, while a thief holds a mail and a known browser: both are dead`,
+    async (t) => {
+      const { user, accessToken } = await givenSession(app)
+      const thief = freshEmail()
+      const headers = { authorization: `Bearer ${accessToken}` }
+      const change = { email: thief, current_password: PASSWORD }
+      await app.post('/users/change-email', change, headers)
+      const { token } = secretsOf(await mailTo(app, thief, /Confirm/))
+      await app.post(
+        '/auth/login',
+        { email: user.email, password: PASSWORD },
+        { 'sec-fetch-site': 'same-origin' }
+      )
+      const devices = async () =>
+        app.sql('SELECT id FROM known_device WHERE user_id = $1', [user.id])
+      t.equal((await devices()).length, 1)
+      await stop(user)
+      t.strictSame(await devices(), [])
+      const confirmed = await app.post('/auth/verify-email', { token })
+      t.equal(confirmed.json().code, 'invalid_token')
+      const shown = (await call('GET', `/admin/users/${user.id}`)).json()
+      t.equal(shown.user.email, user.email)
+    }
+  )
+}
+
+for (const [state, set] of [
+  ['disabled', "status = 'disabled'"],
+  ['told to reset', 'must_reset = true']
+]) {
+  void t.test(`a change of address, confirmed by somebody ${state}: nothing moves`, async (t) => {
+    const { user, accessToken } = await givenSession(app)
+    const next = freshEmail()
+    const change = { email: next, current_password: PASSWORD }
+    await app.post('/users/change-email', change, { authorization: `Bearer ${accessToken}` })
+    const { token } = secretsOf(await mailTo(app, next, /Confirm/))
+    await app.sql(`UPDATE users SET ${set} WHERE id = $1`, [user.id])
+    t.equal((await app.post('/auth/verify-email', { token })).json().code, 'invalid_token')
+    const shown = (await call('GET', `/admin/users/${user.id}`)).json()
+    t.equal(shown.user.email, user.email)
+  })
+}
 
 void t.test('new roles: show in the next token; unknown ones are refused', async (t) => {
   const { user, refreshToken } = await givenSession(app)
