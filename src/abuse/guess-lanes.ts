@@ -8,10 +8,12 @@ import type { GuessLaneStore, LockNotice, ReservedGuess } from './guess-lane-sto
 export type GuessLanes = ReturnType<typeof createGuessLanes>
 
 /**
- * What is guessed at: an account by anybody, the same account from a browser that it knows, or a name
- * that has no account (counted alike, so that nothing tells the difference).
+ * What is guessed at: an account by anybody, the same account from a browser that it knows or from
+ * within one of its sessions, or a name that has no account (counted alike, so that nothing tells the
+ * difference).
  */
-export type GuessSubject = { account: string } | { device: string } | { unknown: string }
+export type GuessSubject =
+  { account: string } | { device: string } | { session: string } | { unknown: string }
 
 export type Guess = {
   subject: GuessSubject
@@ -30,7 +32,10 @@ export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys }
 
 const WAITING_PER_LINE = 256
 
-/** One count of wrong passwords per account, whichever door they are tried at. */
+/**
+ * One count of wrong passwords per account, whichever door they are tried at. Only who has been let in
+ * before is counted apart, by browser or by session, and as strictly: strangers cannot lock them out.
+ */
 export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
   // A reservation counts until it turns out right: without turns, parallel logins with the right
   // password would block each other.

@@ -19,6 +19,9 @@ const LOGINS_WINDOW_MS = 5 * 60_000
 /** A person, and the hash that their password stood for: what follows holds only while it does. */
 export type Proven = { user: User; passwordHash: string }
 
+/** Whoever has shown that a session is theirs. */
+export type ProvenSession = { user: User; sessionId: string }
+
 export type Credentials = ReturnType<typeof createCredentials>
 export type CheckPassword = Credentials['checkPassword']
 export type ProveOwnPassword = Credentials['proveOwnPassword']
@@ -33,7 +36,10 @@ export type CredentialsDeps = {
   sealLockNotice: SealLockNotice
 }
 
-/** Every place where a password is compared; all of them count on the same lane of an account. */
+/**
+ * Every place where a password is compared. All that strangers can reach count on the same lane of an
+ * account; a known browser and a live session have lanes of their own, under the same limits.
+ */
 export function createCredentials(deps: CredentialsDeps) {
   const { store, hasher, guess, countFlood, sealLockNotice, tellFailedPassword } = deps
 
@@ -60,17 +66,19 @@ export function createCredentials(deps: CredentialsDeps) {
   }
 
   /**
-   * Re-authentication: the person is known, their password has to be shown again.
+   * Re-authentication: the person is known, their password has to be shown again. Guesses count on a lane
+   * of the session, whatever its doors: strangers who guess at the login cannot keep the owner from
+   * acting, and a right password here forgives nobody else's guesses.
    * @returns the hash that it matched
    * @throws {ProblemError} `invalid_credentials`
    */
   async function proveOwnPassword(
-    user: User,
+    { user, sessionId }: ProvenSession,
     password: string,
     origin: RequestOrigin
   ): Promise<string> {
     const found = await store.findCredentials(user.id)
-    const guessed = { subject: { account: user.id }, line: `own ${user.id}` }
+    const guessed = { subject: { session: sessionId }, line: `session ${sessionId}` }
     const proven = await prove(guessed, found, password, origin)
     if (proven !== null) return proven
     await tellFailedPassword(user.id, origin)

@@ -30,7 +30,7 @@ export const emailChangeRoutes: FastifyPluginCallbackTypebox<Pick<Accounts, 'ema
     },
     async (request) => {
       const { email, current_password: password } = request.body
-      await emailChanges.request(principalOf(request).user, { email, password }, originOf(request))
+      await emailChanges.request(principalOf(request), { email, password }, originOf(request))
       return { message: 'A mail to the new address asks for confirmation.' }
     }
   )

@@ -1,11 +1,10 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProveOwnPassword } from './credentials.ts'
+import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { EmailChangeStore } from './email-change-store.ts'
 import type { Failures } from './failures.ts'
 import { requireEmail } from './registration.ts'
-import type { User } from './user.ts'
 
 export type EmailChanges = ReturnType<typeof createEmailChanges>
 
@@ -22,12 +21,12 @@ export function createEmailChanges(deps: EmailChangesDeps) {
 
   /** The same answer whether the new address is free or not. @throws {ProblemError} `invalid_credentials` */
   async function request(
-    user: User,
+    { user, sessionId }: ProvenSession,
     input: { email: string; password: string },
     origin: RequestOrigin
   ): Promise<void> {
     const email = requireEmail(input.email)
-    const provenHash = await proveOwnPassword(user, input.password, origin)
+    const provenHash = await proveOwnPassword({ user, sessionId }, input.password, origin)
     const outcome = await store.request(user, provenHash, email, origin)
     if (outcome === 'password_changed') {
       throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')

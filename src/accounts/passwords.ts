@@ -3,13 +3,12 @@ import type { GuessLimit } from '../abuse/guess-limit.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProveOwnPassword } from './credentials.ts'
+import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { Failures } from './failures.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { PasswordStore } from './password-store.ts'
 import { requireEmail, type VerificationInput } from './registration.ts'
-import type { User } from './user.ts'
 
 export type Passwords = ReturnType<typeof createPasswords>
 
@@ -82,12 +81,12 @@ export function createPasswords(deps: PasswordsDeps) {
    * @throws {ProblemError} `weak_password`, `invalid_credentials`
    */
   async function change(
-    { user, sessionId }: { user: User; sessionId: string },
+    { user, sessionId }: ProvenSession,
     { current, next }: { current: string; next: string },
     origin: RequestOrigin
   ): Promise<void> {
     const own = [user.email, user.username, user.name, user.surname]
-    const passwordHash = await proveOwnPassword(user, current, origin)
+    const passwordHash = await proveOwnPassword({ user, sessionId }, current, origin)
     await requireStrongPassword('new_password', next, own)
     const newHash = await hasher.hash(next)
     const proven = { userId: user.id, passwordHash, sessionId }

@@ -82,7 +82,7 @@ export const profileRoutes: FastifyPluginCallbackTypebox<
       }
     },
     async (request) => {
-      await profiles.erase(principalOf(request).user, request.body.password, originOf(request))
+      await profiles.erase(principalOf(request), request.body.password, originOf(request))
       return { message: 'The account is erased.' }
     }
   )

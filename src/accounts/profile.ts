@@ -1,7 +1,7 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProveOwnPassword } from './credentials.ts'
+import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { ProfileChange, ProfileStore } from './profile-store.ts'
 import type { User } from './user.ts'
 import type { UserStore } from './user-store.ts'
@@ -29,8 +29,12 @@ export function createProfiles(deps: ProfilesDeps) {
   }
 
   /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */
-  async function erase(user: User, password: string, origin: RequestOrigin): Promise<void> {
-    await proveOwnPassword(user, password, origin)
+  async function erase(
+    { user, sessionId }: ProvenSession,
+    password: string,
+    origin: RequestOrigin
+  ): Promise<void> {
+    await proveOwnPassword({ user, sessionId }, password, origin)
     await eraseProven(user, origin)
   }
 

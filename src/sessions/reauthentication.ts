@@ -18,7 +18,7 @@ export function createReauthentication(deps: ReauthenticationDeps) {
 
   /**
    * Shows the password again, for acts that want a young login (RFC 9470). Guesses count on the lane of
-   * the account, as everywhere.
+   * the session, with those of its other doors.
    * @returns another access token of the same session, with a new `auth_time`; the next refreshes keep it
    * @throws {ProblemError} `invalid_credentials`; `invalid_access_token` when the session ended meanwhile
    */
@@ -27,7 +27,7 @@ export function createReauthentication(deps: ReauthenticationDeps) {
     password: string,
     origin: RequestOrigin
   ): Promise<AccessAnswer> {
-    const passwordHash = await proveOwnPassword(user, password, origin)
+    const passwordHash = await proveOwnPassword({ user, sessionId }, password, origin)
     const renewed = await store.renew({ userId: user.id, sessionId, passwordHash }, origin)
     if (renewed === null) {
       throw new ProblemError('invalid_access_token', 'Log in, and send a valid access token.')

@@ -9,16 +9,14 @@ async function login(email: string, password: string) {
   return app.post('/auth/login', { email, password })
 }
 
-/** What Postgres knows of the guesses at all accounts. */
+/** What Postgres knows of the guesses, lane by lane. */
 async function failures() {
-  const rows = await app.sql<{ failures: number }>(
-    'SELECT failures FROM guess_lane ORDER BY failures DESC'
-  )
-  return rows[0]?.failures ?? 0
+  const rows = await app.sql<{ failures: number }>('SELECT failures FROM guess_lane')
+  return rows.map((row) => row.failures)
 }
 
 void t.test(
-  '200 wrong guesses at once, through login, change-password: at most six are looked at',
+  '200 wrong guesses at once, through login, change-password: at most six of each are looked at',
   async (t) => {
     const { user, accessToken } = await givenSession(app)
     const guesses = Array.from({ length: 200 }, (_, i) =>
@@ -36,8 +34,11 @@ void t.test(
     const answers = await Promise.all(guesses)
     t.ok(answers.every(({ statusCode }) => [401, 429, 503].includes(statusCode)))
     const evaluated = await failures()
-    t.comment(`${evaluated} of 200 guesses were evaluated`)
-    t.ok(evaluated <= 6)
+    t.comment(`${evaluated.join(' + ')} of 200 guesses were evaluated`)
+    // The session has a lane of its own, as a known browser has: else strangers at the login could keep
+    // its owner from every act that wants the password. It takes a live session, and grants no more.
+    t.equal(evaluated.length, 2)
+    t.ok(evaluated.every((count) => count <= 6))
   }
 )
 
