@@ -27,7 +27,10 @@ export type CaptchaVerifierDeps = {
   onFault: (error: unknown) => void
 }
 
+/** With the provider. */
 const PATIENCE_MS = 2_000
+/** In our own queue: whoever waits longer was never asked about, and that is not the provider's fault. */
+const QUEUE_MS = 3_000
 const AT_ONCE = 16
 const WAITING = 64
 
@@ -81,23 +84,46 @@ export function createCaptchaVerifier(
     return answer.success && isHere && isMeant && isScored ? 'human' : 'refused'
   }
 
-  /** @throws {UnavailableError} when too many wait: a flood must not turn trouble into a way in */
-  return async function verify(token, action) {
+  async function askPatiently(token: string, action: string): Promise<CaptchaVerdict> {
     const patience = new AbortController()
     try {
       const late = delay(PATIENCE_MS, undefined, { signal: patience.signal }).then(() => {
         throw new Error(`the CAPTCHA provider did not answer within ${PATIENCE_MS} ms`)
       })
-      return await Promise.race([gate(() => ask(token, action)), late])
+      return await Promise.race([ask(token, action), late])
     } catch (error) {
-      if (error instanceof GateFullError) {
-        throw new UnavailableError('too many CAPTCHA tokens wait', error)
-      }
       onFault(error)
       return 'unknown'
     } finally {
       patience.abort()
     }
+  }
+
+  /** Waits for a place in the queue, for so long. */
+  async function inQueue(job: () => Promise<CaptchaVerdict>): Promise<CaptchaVerdict> {
+    const { promise, resolve, reject } = Promise.withResolvers<CaptchaVerdict>()
+    const wait = { isOver: false }
+    const timer = setTimeout(() => {
+      wait.isOver = true
+      reject(new UnavailableError('too many CAPTCHA tokens wait'))
+    }, QUEUE_MS)
+    gate(async () => {
+      clearTimeout(timer)
+      if (!wait.isOver) resolve(await job())
+    }).catch((error: unknown) => {
+      clearTimeout(timer)
+      reject(
+        error instanceof GateFullError
+          ? new UnavailableError('too many CAPTCHA tokens wait', error)
+          : (error as Error)
+      )
+    })
+    return promise
+  }
+
+  /** @throws {UnavailableError} when too many wait: a flood must not turn trouble into a way in */
+  return async function verify(token, action) {
+    return inQueue(() => askPatiently(token, action))
   }
 }
 
