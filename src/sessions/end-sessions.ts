@@ -109,7 +109,9 @@ async function endAll(
     WITH doomed AS (
       SELECT id FROM session
        WHERE user_id = ${target.userId}::uuid AND id IS DISTINCT FROM ${exceptId}::uuid
-         AND (${only}::uuid[] IS NULL OR id = ANY (${only}::uuid[]))
+         AND (${only}::uuid[] IS NULL OR id = ANY (${only}::uuid[])
+              OR (parent_id = ANY (${only}::uuid[])
+                  AND 'offline_access' <> ALL (string_to_array(scope, ' '))))
          AND (${clientId}::text IS NULL OR client_id = ${clientId})
          AND revoked_at IS NULL
        ORDER BY id FOR UPDATE)

@@ -12,7 +12,10 @@ export type SessionLimitDeps = {
   sessionsPerUser: number
 }
 
-/** A person keeps so many sessions: the least recently used ones make room for another. */
+/**
+ * A person keeps so many sessions: the least recently used ones make room for another. Grants made from
+ * them do not count; they end with theirs.
+ */
 export function createSessionLimit({ clock, endSessions, sessionsPerUser }: SessionLimitDeps) {
   /**
    * Ends what is too much once another session is added in this transaction, which holds the row of the
@@ -26,7 +29,13 @@ export function createSessionLimit({ clock, endSessions, sessionsPerUser }: Sess
   ): Promise<EndedSession[]> {
     const now = clock.now()
     const surplus = await tx.session.findMany({
-      where: { userId, revokedAt: null, expiresAt: { gt: now }, idleExpiresAt: { gt: now } },
+      where: {
+        userId,
+        parentId: null,
+        revokedAt: null,
+        expiresAt: { gt: now },
+        idleExpiresAt: { gt: now }
+      },
       orderBy: [{ lastUsedAt: 'desc' }, { id: 'desc' }],
       skip: sessionsPerUser - 1,
       select: { id: true }

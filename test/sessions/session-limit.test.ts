@@ -65,3 +65,31 @@ void t.test('fifty logins at once: no more than the limit live, and they work', 
   const open = await Promise.all(tokens.map((token) => app.get('/verify-token', token)))
   t.equal(open.filter(({ statusCode }) => statusCode === 200).length, LIMIT)
 })
+
+void t.test(
+  'grants of applications: take no room, and end with the login they came of',
+  async (t) => {
+    const user = await givenUser(app)
+    const first = claimsOf((await login(user.email)).json().access_token)['sid'] as string
+    const grant = async (scope: string) => {
+      const [row] = await app.sql<{ id: string }>(
+        `INSERT INTO session (id, user_id, parent_id, client_id, secret_hash, rotated_at, last_used_at,
+                            created_at, expires_at, idle_expires_at, scope, auth_time, amr)
+       SELECT gen_random_uuid(), user_id, id, 'some-app', sha256($2::text::bytea), rotated_at,
+              last_used_at, created_at, expires_at, idle_expires_at, $2, auth_time, amr
+         FROM session WHERE id = $1 RETURNING id`,
+        [first, scope]
+      )
+      return row!.id
+    }
+    const bound = await grant('openid')
+    const offline = await grant('openid offline_access')
+    for (let i = 1; i < LIMIT; i += 1) await login(user.email)
+    t.equal((await liveSessions(user.id)).length, LIMIT + 2, 'nobody had to go')
+    await login(user.email)
+    const live = await liveSessions(user.id)
+    t.notOk(live.includes(first))
+    t.notOk(live.includes(bound), 'a grant without offline_access')
+    t.ok(live.includes(offline))
+  }
+)
