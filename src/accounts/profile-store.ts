@@ -14,6 +14,10 @@ export type ProfileChange = {
   username?: string | null
 }
 
+/** Why somebody may be erased: their password was shown, or an administrator (null: an operator) asks. */
+export type ErasureWarrant =
+  { provenHash: string; actorId?: undefined } | { provenHash?: undefined; actorId: string | null }
+
 const NOTICE_SECONDS = 24 * 3_600
 
 export type ProfileStore = ReturnType<typeof createProfileStore>
@@ -79,20 +83,25 @@ export function createProfileStore(deps: ProfileStoreDeps) {
    * Erases a person: everything sealed goes, the audit trail keeps the bare id. Postgres destroys the key
    * of their addresses in the trail with the row of the user, whoever deletes that. While an e-mail change
    * may still be undone, it might be a thief who asks: not then.
-   * @param actorId the administrator who does it, if it is not the person
+   * Their row is locked before all else: no login begins meanwhile.
+   * @param warrant the hash that the person's password matched, which must stand for it still, or the
+   *   administrator who does it
    */
   async function erase(
     user: User,
     origin: RequestOrigin,
-    actorId?: string
-  ): Promise<{ kind: 'erased'; revokedAt: Date } | { kind: 'not_yet' }> {
+    { provenHash, actorId }: ErasureWarrant
+  ): Promise<
+    { kind: 'erased'; revokedAt: Date } | { kind: 'not_yet' } | { kind: 'gone or changed' }
+  > {
     return postgres.transaction(async (tx) => {
+      if (!(await hold(tx, user.id, provenHash ?? null))) return { kind: 'gone or changed' }
       const revokedAt = clock.now()
       const undoable = await tx.reservedEmail.count({
         where: { userId: user.id, expiresAt: { gt: revokedAt } }
       })
       if (undoable > 0) return { kind: 'not_yet' }
-      const by = { origin, ...(actorId !== undefined && { actorId }) }
+      const by = { origin, ...(typeof actorId === 'string' && { actorId }) }
       const ended = await endSessions(tx, { userId: user.id }, 'account_erased', by)
       // The rows go with the person, and a pairwise token does not name them: each session is told by itself.
       const gone = [
@@ -113,6 +122,16 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       )
       return { kind: 'erased', revokedAt }
     })
+  }
+
+  async function hold(tx: Transaction, id: string, provenHash: string | null): Promise<boolean> {
+    const [person] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM users
+       WHERE id = ${id}::uuid
+         AND (${provenHash}::text IS NULL
+              OR (password_hash = ${provenHash} AND status = 'active' AND NOT must_reset))
+         FOR UPDATE`
+    return person !== undefined
   }
 
   /** What is held about a person beside their profile, sessions and events. */

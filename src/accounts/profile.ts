@@ -2,7 +2,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
-import type { ProfileChange, ProfileStore } from './profile-store.ts'
+import type { ErasureWarrant, ProfileChange, ProfileStore } from './profile-store.ts'
 import type { User } from './user.ts'
 import type { UserStore } from './user-store.ts'
 
@@ -34,13 +34,32 @@ export function createProfiles(deps: ProfilesDeps) {
     password: string,
     origin: RequestOrigin
   ): Promise<void> {
-    await proveOwnPassword({ user, sessionId }, password, origin)
-    await eraseProven(user, origin)
+    const provenHash = await proveOwnPassword({ user, sessionId }, password, origin)
+    if (await eraseBy(user, origin, { provenHash })) return
+    throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')
   }
 
-  /** Erases without asking for the password: the caller knows that it may. */
-  async function eraseProven(user: User, origin: RequestOrigin, actorId?: string): Promise<void> {
-    const outcome = await store.erase(user, origin, actorId)
+  /**
+   * Erases on an administrator's word.
+   * @param actorId null for an operator
+   * @returns false when somebody else was quicker
+   * @throws {ProblemError} `erasure_not_yet`
+   */
+  async function eraseProven(
+    user: User,
+    origin: RequestOrigin,
+    actorId: string | null
+  ): Promise<boolean> {
+    return eraseBy(user, origin, { actorId })
+  }
+
+  async function eraseBy(
+    user: User,
+    origin: RequestOrigin,
+    warrant: ErasureWarrant
+  ): Promise<boolean> {
+    const outcome = await store.erase(user, origin, warrant)
+    if (outcome.kind === 'gone or changed') return false
     if (outcome.kind === 'not_yet') {
       throw new ProblemError(
         'erasure_not_yet',
@@ -48,6 +67,7 @@ export function createProfiles(deps: ProfilesDeps) {
       )
     }
     revocationFeed.announce([{ kind: 'user', subject: user.id, revokedAt: outcome.revokedAt }])
+    return true
   }
 
   return { change, erase, eraseProven }

@@ -92,8 +92,8 @@ export function createUserAdmin(deps: UserAdminDeps) {
 
   async function erase(act: AdminAct): Promise<void> {
     refuseYourself(act)
-    const actorId = act.adminId ?? undefined
-    await accounts.profiles.eraseProven(await require(act.userId), act.origin, actorId)
+    const user = await require(act.userId)
+    if (!(await accounts.profiles.eraseProven(user, act.origin, act.adminId))) throw noSuchUser()
   }
 
   async function apply(act: AdminAct, change: UserChange): Promise<void> {

@@ -8,6 +8,8 @@ import {
   PASSWORD,
   refresh
 } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
+import { openDatabase } from '../support/raw-database.ts'
 
 const app = await startApp(t)
 
@@ -120,6 +122,24 @@ void t.test(
     t.equal(again.statusCode, 201, 'and the address is free again')
   }
 )
+
+void t.test('an erasure, while an administrator stops the person: the person stays', async (t) => {
+  const { user, accessToken } = await givenSession(app)
+  const administrator = await openDatabase(t, app.databaseUrl)
+  await administrator.sql('BEGIN')
+  await administrator.sql('UPDATE users SET must_reset = true WHERE id = $1', [user.id])
+  const erasing = call('DELETE', '/users/delete-account', accessToken, { password: PASSWORD })
+  await eventually('the erasure waits for the row', async () => {
+    const [{ n } = { n: 0 }] = await app.sql<{ n: number }>(
+      'SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted'
+    )
+    return n > 0
+  })
+  await administrator.sql('COMMIT')
+  const answer = await erasing
+  t.equal(answer.json().code, 'invalid_credentials')
+  t.equal((await app.sql('SELECT id FROM users WHERE id = $1', [user.id])).length, 1)
+})
 
 void t.test(
   'a new address: confirmed there, announced at the old one, which can take it back',
