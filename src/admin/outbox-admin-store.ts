@@ -70,7 +70,7 @@ export function createOutboxAdminStore({ postgres, record }: OutboxAdminStoreDep
         const unsent = await tx.outboxMessage.count({ where: { id: act.id, sentAt: null } })
         return unsent > 0 ? 'not parked' : 'unknown'
       }
-      await record(tx, { type: 'outbox.retried', origin: act.origin, details: detailsOf(act, row) })
+      await record(tx, { type: 'outbox.retried', origin: act.origin, ...factsOf(act, row) })
       return 'retried'
     })
   }
@@ -81,7 +81,7 @@ export function createOutboxAdminStore({ postgres, record }: OutboxAdminStoreDep
       const [row] = await tx.$queryRaw<Touched[]>`
         DELETE FROM outbox_message WHERE id = ${act.id}::uuid AND sent_at IS NULL RETURNING kind, topic`
       if (row === undefined) return false
-      await record(tx, { type: 'outbox.deleted', origin: act.origin, details: detailsOf(act, row) })
+      await record(tx, { type: 'outbox.deleted', origin: act.origin, ...factsOf(act, row) })
       return true
     })
   }
@@ -89,9 +89,7 @@ export function createOutboxAdminStore({ postgres, record }: OutboxAdminStoreDep
   return { list, retryParked, removeUnsent }
 }
 
-const detailsOf = ({ adminId, id }: OutboxAct, { kind, topic }: Touched) => ({
-  by: adminId,
-  message: id,
-  kind,
-  ...(topic !== null && { topic })
+const factsOf = ({ adminId, id }: OutboxAct, { kind, topic }: Touched) => ({
+  actorId: adminId,
+  details: { message: id, kind, ...(topic !== null && { topic }) }
 })

@@ -121,7 +121,7 @@ export function createEndpointStore({ postgres, sealer, clock, record }: Endpoin
     { adminId, origin }: WebhookAct,
     webhook: string
   ): Promise<void> {
-    await record(tx, { type, origin, details: { by: adminId, webhook } })
+    await record(tx, { type, origin, actorId: adminId, details: { webhook } })
   }
 
   function endpointOf(row: WebhookEndpoint): Endpoint {

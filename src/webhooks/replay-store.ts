@@ -65,8 +65,8 @@ export function createReplayStore({ postgres, record }: ReplayStoreDeps) {
         SELECT (SELECT count(*) FROM chosen)::int AS chosen, (SELECT count(*) FROM queued)::int AS queued,
                (SELECT max(at) FROM chosen) AS last`
       if (counts === undefined || counts.chosen === 0) return null
-      const details = { by: adminId, webhook, events: counts.queued }
-      await record(tx, { type: 'webhook.replayed', origin, details })
+      const details = { webhook, events: counts.queued }
+      await record(tx, { type: 'webhook.replayed', origin, actorId: adminId, details })
       const nextSince = counts.chosen === MAX_EVENTS ? counts.last : null
       return { events: counts.queued, nextSince }
     })
@@ -75,8 +75,12 @@ export function createReplayStore({ postgres, record }: ReplayStoreDeps) {
   /** An event of its own, for this endpoint whatever its filter. @returns the event's id */
   async function test({ adminId, origin }: WebhookAct, webhook: string): Promise<string> {
     return postgres.transaction(async (tx) => {
-      const details = { by: adminId, webhook }
-      const [id = ''] = await record(tx, { type: 'webhook.tested', origin, details })
+      const [id = ''] = await record(tx, {
+        type: 'webhook.tested',
+        origin,
+        actorId: adminId,
+        details: { webhook }
+      })
       const chosen = Prisma.sql`SELECT ${webhook}::uuid AS endpoint_id, ${id}::uuid AS event_id`
       await tx.$queryRaw`WITH chosen AS (${chosen}) ${QUEUE}`
       return id

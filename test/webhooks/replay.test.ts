@@ -43,10 +43,10 @@ void t.test(
     await allSent(id)
     t.match(await deliveries(app, id), [{ eventId, attempts: 1 }], 'one row')
     const [audited] = await app.sql(
-      `SELECT details FROM audit_event WHERE type = 'webhook.replayed' AND details->>'webhook' = $1`,
+      `SELECT actor_id, details FROM audit_event WHERE type = 'webhook.replayed' AND details->>'webhook' = $1`,
       [id]
     )
-    t.strictSame(audited, { details: { by: admin.id, webhook: id, events: 1 } })
+    t.strictSame(audited, { actor_id: admin.id, details: { webhook: id, events: 1 } })
   }
 )
 
