@@ -36,3 +36,8 @@ export function toWireUser(user: User) {
 export function userPlace(id: string, column: 'email_sealed' | 'phone_sealed') {
   return { table: 'users', column, row: id }
 }
+
+/** Whether a text can be a username. */
+export function isUsername(text: string): boolean {
+  return /^[a-z0-9._-]{3,64}$/.test(text)
+}

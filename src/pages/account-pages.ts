@@ -144,7 +144,7 @@ export const accountPages: FastifyPluginCallbackTypebox<AccountPagesOptions> = (
   })
 
   if (revokeConsent !== undefined) {
-    const fields = { client_id: Type.String({ minLength: 1, maxLength: 2_048 }) }
+    const fields = { client_id: Type.String({ pattern: '^[\\x21-\\x7e]{1,2048}$' }) }
     app.post('/account/apps/revoke', pages.pageForm(fields), async (request, reply) => {
       const session = await pages.requireBrowserSession(request, reply)
       if (session === null) return reply

@@ -49,3 +49,10 @@ void t.test('wrong guesses at the page and at the API: one count (P4)', async (t
   t.equal((await createVisitor(app).logIn(email)).statusCode, 401)
   t.strictSame(await app.sql('SELECT id FROM session WHERE user_id = $1', [id]), [])
 })
+
+void t.test('a name that can be nobody’s: answered like an unknown one', async (t) => {
+  for (const email of ['\0', 'a\0b', 'x', 'ä'.repeat(100), '\ud800']) {
+    const { statusCode } = await createVisitor(app).logIn(email)
+    t.equal(statusCode, 401, JSON.stringify(email))
+  }
+})
