@@ -52,6 +52,9 @@ const PARK = {
      WHERE id = $1 AND claimed_until = $2`
 }
 
+/** After a long outage there are many: no statement may run into its time limit. */
+const PARKED_AT_ONCE = 1_000
+
 /** What is no use any more is not kept either; what is under way at that moment, a little longer. */
 const PARK_EXPIRED = {
   name: 'outbox_park_expired',
@@ -60,7 +63,7 @@ const PARK_EXPIRED = {
       SELECT id, parked_at FROM outbox_message
        WHERE kind = $1 AND payload_sealed IS NOT NULL AND expires_at <= latchkey_now()
          AND (claimed_until IS NULL OR claimed_until <= latchkey_now())
-       FOR UPDATE SKIP LOCKED)
+       LIMIT ${PARKED_AT_ONCE} FOR UPDATE SKIP LOCKED)
     UPDATE outbox_message
        SET parked_at = coalesce(expired.parked_at, latchkey_now()), payload_sealed = NULL, claimed_until = NULL
       FROM expired WHERE outbox_message.id = expired.id
@@ -92,8 +95,12 @@ export function createOutboxStore(postgres: Postgres) {
 
   /** @returns how many were still waiting to be sent */
   async function parkExpired(kind: OutboxKind): Promise<number> {
-    const rows = await postgres.query<{ wasWaiting: boolean }>(PARK_EXPIRED, [kind])
-    return rows.filter(({ wasWaiting }) => wasWaiting).length
+    let waited = 0
+    for (;;) {
+      const rows = await postgres.query<{ wasWaiting: boolean }>(PARK_EXPIRED, [kind])
+      waited += rows.filter(({ wasWaiting }) => wasWaiting).length
+      if (rows.length < PARKED_AT_ONCE) return waited
+    }
   }
 
   return { take, finish, postpone, park, parkExpired }

@@ -104,6 +104,22 @@ void t.test(
   }
 )
 
+void t.test('a great many that expired: parked a thousand at a time', async (t) => {
+  const app = await startApp(t)
+  await app.sql(`
+    INSERT INTO outbox_message (id, kind, payload_sealed, created_at, next_attempt_at, expires_at)
+    SELECT gen_random_uuid(), 'mail', '\\x00', latchkey_now() - interval '2 days', latchkey_now(),
+           latchkey_now() - interval '1 day'
+      FROM generate_series(1, 2500)`)
+  const batches = await eventually('parking', async () => {
+    const rows = await app.sql<{ n: number }>(
+      `SELECT count(*)::int AS n FROM outbox_message WHERE parked_at IS NOT NULL GROUP BY xmin::text`
+    )
+    return rows.reduce((sum, { n }) => sum + n, 0) === 2_500 && rows.map(({ n }) => n)
+  })
+  t.strictSame((batches || []).sort(), [1_000, 1_000, 500].sort())
+})
+
 void t.test(
   'values with markup and format characters, in a mail: text, and nothing else',
   async (t) => {
