@@ -104,7 +104,7 @@ void t.test(
     const all = await Promise.allSettled(
       Array.from({ length: 80 }, (_, i) => verify(`token ${i}`, 'login'))
     )
-    const passed = all.filter(({ status }) => status === 'fulfilled')
+    const passed = all.filter((outcome) => outcome.status === 'fulfilled')
     t.ok(passed.length >= 64)
     t.ok(passed.every(({ value }) => value === 'refused'))
     t.strictSame(faults, [])
