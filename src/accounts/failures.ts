@@ -31,11 +31,27 @@ export function createFailures({ store, countFlood }: FailuresDeps) {
     await tell({ type: 'password.proof_failed', origin, userId })
   }
 
+  /**
+   * A failed login names nobody: the trail keeps when and from where. After the right password it names the
+   * person, and why they did not get in; those have a count of their own, that guesses do not use up.
+   */
+  async function tellLogin(
+    origin: RequestOrigin,
+    proven?: { userId: string; reason: string }
+  ): Promise<void> {
+    const who = proven && { userId: proven.userId, details: { reason: proven.reason } }
+    await tell({ type: 'login.failed', origin, ...who })
+  }
+
   async function tell(event: AuditEvent & { origin: RequestOrigin }): Promise<void> {
     const network = coarseAddress(event.origin.address)
-    const { count } = await countFlood('failure', `${event.type}\0${network}`, HOUR_MS)
+    const { count } = await countFlood(
+      'failure',
+      `${event.type}\0${event.userId === undefined ? '' : 'proven'}\0${network}`,
+      HOUR_MS
+    )
     if (count <= WRITTEN_PER_HOUR) await store.add(event)
   }
 
-  return { tellProof, tellPassword }
+  return { tellProof, tellPassword, tellLogin }
 }

@@ -157,6 +157,7 @@ export async function openAccounts(deps: AccountsDeps) {
     captcha: abuse.captcha,
     checkPassword: credentials.checkPassword,
     proveOwnPassword,
+    tellFailedLogin: failures.tellLogin,
     killPending: mailTokens.killPending,
     findUser: users.findById,
     findUserByEmail: users.findUserByEmail,

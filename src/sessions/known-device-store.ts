@@ -19,18 +19,25 @@ export function createKnownDeviceStore({ postgres, clock }: KnownDeviceStoreDeps
     return count > 0
   }
 
-  async function add(userId: string, nonceHash: Buffer, lifeSeconds: number): Promise<void> {
+  /**
+   * One more, unless the password that was shown opens nothing any more: a reset since the login took all
+   * of a person's browsers, and this one must not come after it.
+   */
+  async function add(
+    { userId, passwordHash }: { userId: string; passwordHash: string },
+    nonceHash: Buffer,
+    lifeSeconds: number
+  ): Promise<void> {
     const createdAt = clock.now()
+    const id = uuidv7({ msecs: createdAt.getTime() })
+    const expiresAt = new Date(createdAt.getTime() + lifeSeconds * 1_000)
     await postgres.transaction(async (tx) => {
-      await tx.knownDevice.create({
-        data: {
-          id: uuidv7({ msecs: createdAt.getTime() }),
-          userId,
-          nonceHash: new Uint8Array(nonceHash),
-          createdAt,
-          expiresAt: new Date(createdAt.getTime() + lifeSeconds * 1_000)
-        }
-      })
+      await tx.$executeRaw`
+        INSERT INTO known_device (id, user_id, nonce_hash, created_at, expires_at)
+        SELECT ${id}::uuid, id, ${nonceHash}, ${createdAt}, ${expiresAt} FROM users
+         WHERE id = ${userId}::uuid AND password_hash = ${passwordHash} AND status = 'active'
+           AND NOT must_reset
+           FOR SHARE`
       const surplus = await tx.knownDevice.findMany({
         where: { userId },
         orderBy: { id: 'desc' },

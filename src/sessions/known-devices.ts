@@ -29,10 +29,13 @@ export function createKnownDevices({ store, dataKeys }: KnownDevicesDeps) {
     return isOurs && (await store.isKnown(userId, nonceHash)) ? nonceHash.toString('hex') : null
   }
 
-  /** Gives a browser its cookie. The oldest of a person's browsers make room. */
-  async function remember(userId: string): Promise<string> {
+  /**
+   * Gives a browser its cookie, which is of no use if the password was replaced since it was shown. The
+   * oldest of a person's browsers make room.
+   */
+  async function remember(userId: string, passwordHash: string): Promise<string> {
     const nonce = randomToken()
-    await store.add(userId, sha256(nonce), DEVICE_SECONDS)
+    await store.add({ userId, passwordHash }, sha256(nonce), DEVICE_SECONDS)
     return `${nonce}.${mac(dataKeys.newest('device'), nonce, userId).toString('base64url')}`
   }
 

@@ -1,9 +1,9 @@
 import type { CheckPassword, Identifier } from '../accounts/credentials.ts'
+import type { Failures } from '../accounts/failures.ts'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { KnownDevices } from './known-devices.ts'
-import type { SessionStore } from './session-store.ts'
 
 /** What every way of logging in by password shows. */
 export type PasswordLogin = {
@@ -26,14 +26,16 @@ export type ProveLogin = ReturnType<typeof createLoginProof>
 
 export type LoginProofDeps = {
   checkPassword: CheckPassword
-  store: SessionStore
+  tellFailedLogin: Failures['tellLogin']
   devices: KnownDevices
   /** What happens to a person whose address was never proven (they exist in closed networks and imports). */
   unverified: 'allowed' | 'told' | 'refused'
 }
 
 /** The one place that decides whether a password begins a session, by whichever door. */
-export function createLoginProof({ checkPassword, store, devices, unverified }: LoginProofDeps) {
+export function createLoginProof(deps: LoginProofDeps) {
+  const { checkPassword, tellFailedLogin, devices, unverified } = deps
+
   /**
    * @throws {ProblemError} `invalid_credentials` for every reason an attacker would like to tell apart;
    *   after the right password `account_disabled`, `email_not_verified`, `password_reset_required`
@@ -51,31 +53,32 @@ export function createLoginProof({ checkPassword, store, devices, unverified }: 
     const user = proven?.user ?? null
     const isUnproven = user !== null && user.emailVerifiedAt === null
     if (proven === null || user === null) {
-      await store.recordFailure(origin)
+      await tellFailedLogin(origin)
       throw invalidCredentials()
     }
     const { id: userId } = user
     if (isUnproven && unverified === 'refused') {
-      await store.recordFailure(origin, { userId, reason: 'email_not_verified' })
+      await tellFailedLogin(origin, { userId, reason: 'email_not_verified' })
       throw invalidCredentials()
     }
     if (user.status === 'disabled') {
-      await store.recordFailure(origin, { userId, reason: 'account_disabled' })
+      await tellFailedLogin(origin, { userId, reason: 'account_disabled' })
       throw accountDisabled()
     }
     if (isUnproven && unverified === 'told') {
-      await store.recordFailure(origin, { userId, reason: 'email_not_verified' })
+      await tellFailedLogin(origin, { userId, reason: 'email_not_verified' })
       throw new ProblemError('email_not_verified', 'Follow the link in the mail that we sent you.')
     }
     if (user.mustReset) {
-      await store.recordFailure(origin, { userId, reason: 'password_reset_required' })
+      await tellFailedLogin(origin, { userId, reason: 'password_reset_required' })
       throw new ProblemError('password_reset_required', 'Reset your password by mail, then log in.')
     }
+    const { passwordHash } = proven
     return {
       user,
-      passwordHash: proven.passwordHash,
+      passwordHash,
       isKnownDevice: device.isKnown,
-      rememberDevice: device.isKnown ? null : () => devices.remember(user.id)
+      rememberDevice: device.isKnown ? null : () => devices.remember(userId, passwordHash)
     }
   }
 }

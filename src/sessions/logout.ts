@@ -1,10 +1,11 @@
 import type { RequestOrigin } from '../audit/events.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openRefreshToken } from './refresh-token.ts'
 import { FIRST_PARTY_CLIENT } from './session.ts'
 import type { EndTarget } from './end-sessions.ts'
-import type { SessionStore } from './session-store.ts'
+import type { ClaimedSession, SessionStore } from './session-store.ts'
 
 export type LogoutScope = 'this' | 'others' | 'all'
 
@@ -13,9 +14,14 @@ export type LogoutProof = { userId: string; sessionId: string } | { refreshToken
 
 export type Logout = ReturnType<typeof createLogout>
 
-export type LogoutDeps = { store: SessionStore; dataKeys: DataKeys; revocationFeed: RevocationFeed }
+export type LogoutDeps = {
+  store: SessionStore
+  dataKeys: DataKeys
+  clock: Clock
+  revocationFeed: RevocationFeed
+}
 
-export function createLogout({ store, dataKeys, revocationFeed }: LogoutDeps) {
+export function createLogout({ store, dataKeys, clock, revocationFeed }: LogoutDeps) {
   /** Ends sessions. Repeatable; without a usable proof nothing is done, and nothing is told. */
   return async function logout(
     scope: LogoutScope,
@@ -27,6 +33,11 @@ export function createLogout({ store, dataKeys, revocationFeed }: LogoutDeps) {
     revocationFeed.announce(await store.revoke(target, 'logout', origin))
   }
 
+  function hasExpired({ expiresAt, idleExpiresAt }: ClaimedSession): boolean {
+    const now = clock.now()
+    return expiresAt <= now || idleExpiresAt <= now
+  }
+
   async function targetOf(scope: LogoutScope, proof: LogoutProof): Promise<EndTarget | null> {
     if (proof === null) return null
     if ('userId' in proof) return reach(scope, proof)
@@ -34,8 +45,9 @@ export function createLogout({ store, dataKeys, revocationFeed }: LogoutDeps) {
     if (claim === null) return null
     const session = await store.findByClaim(claim, FIRST_PARTY_CLIENT)
     if (session === null) return null
-    // An old token is only good for ending its own session: it may be a thief's.
-    if (scope !== 'this' && claim.generation < session.generation) return null
+    // An old token, or one that has expired, is only good for ending its own session: it may be a thief's.
+    if (scope !== 'this' && (claim.generation < session.generation || hasExpired(session)))
+      return null
     return reach(scope, { userId: session.userId, sessionId: session.id })
   }
 }

@@ -42,8 +42,8 @@ export function createRotation({ store, dataKeys, revocationFeed }: RotationDeps
       case 'repeated':
         return { session: outcome.session, secret: claim.secret }
       case 'reused': {
-        const { sessionId, revokedAt } = outcome
-        revocationFeed.announce([{ kind: 'session', subject: sessionId, revokedAt }])
+        const { sessionId, ended } = outcome
+        revocationFeed.announce(ended)
         throw invalidRefreshToken(`reuse detected, session ${sessionId} ended`)
       }
       case 'unusable':

@@ -68,6 +68,7 @@ export function openSessions(deps: SessionsDeps) {
     postgres,
     sealer,
     record,
+    endSessions,
     enqueueMail: mail.enqueueMail,
     issuer,
     graceSeconds: config.refreshGraceSeconds
@@ -76,7 +77,7 @@ export function openSessions(deps: SessionsDeps) {
   const ownSessions = createOwnSessions({ store, revocationFeed })
   const proveLogin = createLoginProof({
     checkPassword: accounts.checkPassword,
-    store,
+    tellFailedLogin: accounts.tellFailedLogin,
     devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
     unverified: unverifiedMay(config)
   })
@@ -94,7 +95,7 @@ export function openSessions(deps: SessionsDeps) {
     beginGrant: createGrantBeginner({ sealer, clock, record }),
     findSessionByToken: createSessionLookup({ store, dataKeys, clock }),
     refreshTokenOf: createRefreshTokenWriter({ dataKeys, clock }),
-    logout: createLogout({ store, dataKeys, revocationFeed }),
+    logout: createLogout({ store, dataKeys, clock, revocationFeed }),
     reauthenticate: createReauthentication({
       proveOwnPassword: accounts.proveOwnPassword,
       store: createReauthenticationStore({ postgres, record }),

@@ -6,6 +6,7 @@ import { sha256 } from '../lib/secrets.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { EndedSession, EndSessions } from './end-sessions.ts'
 import type { RefreshClaim } from './refresh-token.ts'
 import type { LiveSession, Presenter, SessionDelivery } from './session.ts'
 
@@ -15,7 +16,7 @@ export type RotationOutcome =
   /** The immediate predecessor within the grace, its successor unused: the answer was lost, give it again. */
   | { kind: 'repeated'; session: LiveSession }
   /** Spent long ago: theft. The session has been ended, and that is committed. */
-  | { kind: 'reused'; sessionId: string; revokedAt: Date }
+  | { kind: 'reused'; sessionId: string; ended: EndedSession[] }
   | { kind: 'unusable'; reason: string }
 
 export type RotationStore = ReturnType<typeof createRotationStore>
@@ -24,6 +25,7 @@ export type RotationStoreDeps = {
   postgres: Postgres
   sealer: Sealer
   record: Audit
+  endSessions: EndSessions
   enqueueMail: EnqueueMail
   issuer: string
   graceSeconds: number
@@ -66,7 +68,7 @@ type JudgedSession = LiveSession & {
 }
 
 export function createRotationStore(deps: RotationStoreDeps) {
-  const { postgres, sealer, record, enqueueMail, issuer, graceSeconds } = deps
+  const { postgres, sealer, record, endSessions, enqueueMail, issuer, graceSeconds } = deps
 
   /** Spends the refresh token that says `claim`. One statement when all is well. */
   async function rotate(
@@ -143,24 +145,26 @@ export function createRotationStore(deps: RotationStoreDeps) {
     return { kind: 'rotated', session: { ...session, ...row } }
   }
 
-  /** The server cannot tell the thief from the client, so neither goes on (RFC 9700 §4.14.2). */
+  /**
+   * The server cannot tell the thief from the client, so neither goes on (RFC 9700 §4.14.2). The session
+   * ends as any other does: with its grants, and its client is told.
+   */
   async function endReused(
     tx: Transaction,
     session: JudgedSession,
     generation: number,
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
-    const [{ revokedAt }] = await tx.$queryRaw<[{ revokedAt: Date }]>`
-      UPDATE session SET revoked_at = latchkey_now(), revoke_reason = 'refresh_token_reuse'
-       WHERE id = ${session.id}::uuid RETURNING revoked_at AS "revokedAt"`
     const details = { stored: session.generation, presented: generation }
     await record(tx, { type: 'session.reuse_detected', origin, ...owner(session), details })
+    const target = { sessionId: session.id }
+    const ended = await endSessions(tx, target, 'refresh_token_reuse', { origin })
     const place = userPlace(session.userId, 'email_sealed')
     const to = sealer.open(session.emailSealed, place)
     const data = { issuer, device: session.device }
     const mail = { template: 'session-reuse', to, locale: session.locale, data } as const
     await enqueueMail(tx, mail, MAIL_SECONDS)
-    return { kind: 'reused', sessionId: session.id, revokedAt }
+    return { kind: 'reused', sessionId: session.id, ended }
   }
 
   return { rotate }

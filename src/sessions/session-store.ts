@@ -1,5 +1,4 @@
 import type { RequestOrigin } from '../audit/events.ts'
-import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
@@ -21,7 +20,6 @@ export type SessionStoreDeps = {
   postgres: Postgres
   sealer: Sealer
   clock: Clock
-  record: Audit
   endSessions: EndSessions
   beginSession: BeginSession
 }
@@ -52,7 +50,7 @@ export type ClaimedSession = {
 }
 
 export function createSessionStore(deps: SessionStoreDeps) {
-  const { postgres, sealer, clock, record, endSessions, beginSession } = deps
+  const { postgres, sealer, clock, endSessions, beginSession } = deps
 
   /** Begins a session. @returns null when the person was disabled or erased, or the password replaced, since it was checked */
   async function create(
@@ -121,17 +119,5 @@ export function createSessionStore(deps: SessionStoreDeps) {
     return (await postgres.read((db) => db.session.count({ where: live }))) > 0
   }
 
-  /**
-   * A failed login names nobody: the audit trail keeps when and from where. After the right password it
-   * names the person, and why they did not get in.
-   */
-  async function recordFailure(
-    origin: RequestOrigin,
-    proven?: { userId: string; reason: string }
-  ): Promise<void> {
-    const who = proven && { userId: proven.userId, details: { reason: proven.reason } }
-    await postgres.transaction((tx) => record(tx, { type: 'login.failed', origin, ...who }))
-  }
-
-  return { create, revoke, findByClaim, findLive, isAlive, recordFailure }
+  return { create, revoke, findByClaim, findLive, isAlive }
 }

@@ -8,7 +8,7 @@ import {
   PASSWORD,
   secretsOf
 } from '../support/builders.ts'
-import { givenRegistration } from '../support/registrations.ts'
+import { atOnce, givenRegistration } from '../support/registrations.ts'
 
 const app = await startApp(t)
 
@@ -68,6 +68,29 @@ void t.test('mail secrets guessed on and on: a network fills no table', async (t
   )
   t.equal(events.length, 100)
 })
+
+void t.test(
+  'logins tried on and on: a network fills no table, under no kind of name',
+  async (t) => {
+    const { email } = await givenUser(app)
+    const attempt = async (n: number) => {
+      const name = n % 10 === 0 ? email : `nobody-${n}@example.com`
+      const body = { email: name, password: `not it ${n}` }
+      const remoteAddress = '198.51.100.201'
+      const answer = await app.app.inject({
+        method: 'POST',
+        url: '/auth/login',
+        body,
+        remoteAddress
+      })
+      t.equal(answer.statusCode, 401)
+    }
+    const events = await eventsBy(async () => {
+      for (let wave = 0; wave < 4; wave += 1) await atOnce(30, (n) => attempt(wave * 30 + n))
+    })
+    t.equal(events.filter(({ type }) => type === 'login.failed').length, 100)
+  }
+)
 
 void t.test(
   'a sensitive change without the password: an event that names its session’s person',

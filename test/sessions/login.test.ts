@@ -1,4 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { openPostgres } from '../../src/platform/postgres.ts'
+import { createKnownDeviceStore } from '../../src/sessions/known-device-store.ts'
 import { ISSUER, startApp } from '../support/app.ts'
 import { startBehindWire } from '../support/behind-wire.ts'
 import { claimsOf, freshEmail, givenSession, givenUser, PASSWORD } from '../support/builders.ts'
@@ -239,4 +242,24 @@ void t.test('two logins of one person: neither ends the other', async (t) => {
   for (const { accessToken } of [first, second]) {
     t.equal((await app.get('/auth/me', accessToken)).statusCode, 200)
   }
+})
+
+void t.test('a browser, remembered after its password was replaced: is not known', async (t) => {
+  const { id: userId } = await givenUser(app)
+  const [user] = await app.sql<{ hash: string }>(
+    'SELECT password_hash AS hash FROM users WHERE id = $1',
+    [userId]
+  )
+  const postgres = openPostgres({ databaseUrl: app.databaseUrl, poolSize: 1 })
+  t.teardown(() => postgres.close())
+  const store = createKnownDeviceStore({ postgres, clock: app.app.clock })
+  const nonceHash = randomBytes(32)
+  await store.add({ userId, passwordHash: 'the one before' }, nonceHash, 60)
+  t.equal(await store.isKnown(userId, nonceHash), false)
+  await app.sql('UPDATE users SET must_reset = true WHERE id = $1', [userId])
+  await store.add({ userId, passwordHash: user!.hash }, nonceHash, 60)
+  t.equal(await store.isKnown(userId, nonceHash), false)
+  await app.sql('UPDATE users SET must_reset = false WHERE id = $1', [userId])
+  await store.add({ userId, passwordHash: user!.hash }, nonceHash, 60)
+  t.equal(await store.isKnown(userId, nonceHash), true)
 })

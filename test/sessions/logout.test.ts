@@ -79,6 +79,22 @@ for (const [scope, left] of Object.entries(REACH)) {
   })
 }
 
+for (const column of ['expires_at', 'idle_expires_at']) {
+  void t.test(`an expired refresh token (${column}): its own session at most`, async (t) => {
+    const { mine, live } = await givenFour()
+    await app.sql(
+      `UPDATE session SET ${column} = latchkey_now() - interval '1 second' WHERE id = $1`,
+      [mine[0].sessionId]
+    )
+    for (const scope of ['others', 'all']) {
+      done(t, await logout({ scope, refresh_token: mine[0].refreshToken }), scope)
+      t.strictSame(await live(), [0, 1, 2, 3])
+    }
+    done(t, await logout({ scope: 'this', refresh_token: mine[0].refreshToken }), 'this')
+    t.strictSame(await live(), [1, 2, 3])
+  })
+}
+
 void t.test('no scope: this session; no body at all: the same', async (t) => {
   const { mine, live } = await givenFour()
   done(t, await logout({}, bearer(mine[0].accessToken)), 'an empty object')

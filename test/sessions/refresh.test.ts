@@ -50,6 +50,14 @@ void t.test(
     const row = await sessionRow(sessionId)
     t.ok(row['revoked_at'], 'and the revocation was committed')
     t.equal(row['revoke_reason'], 'refresh_token_reuse')
+    const events = await app.sql<{ type: string }>(
+      `SELECT type FROM audit_event WHERE session_id = $1 AND type <> 'login.succeeded' ORDER BY type`,
+      [sessionId]
+    )
+    t.strictSame(
+      events.map(({ type }) => type),
+      ['session.ended', 'session.reuse_detected']
+    )
   }
 )
 
