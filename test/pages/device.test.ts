@@ -8,7 +8,9 @@ import { givenDevice, givenDeviceClient, poll } from '../support/device.ts'
 const app = await startListeningApp(t)
 const browser = await openBrowser(t)
 const client = await givenDeviceClient(app)
-const user = await givenUser(app)
+/** The longest address that breaks nowhere by itself. */
+const email = `${'a'.repeat(64)}@${'b'.repeat(60)}.example`
+const user = await givenUser(app, { email })
 /** Where to leave pictures, for whoever wants to look. */
 const pictures = process.env['PICTURES_DIR']
 
