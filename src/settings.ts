@@ -294,7 +294,7 @@ export const SETTINGS = {
     'RATE_LIMIT_AUTHORIZE_PER_MINUTE',
     'Authorization requests (by URL, form, or pushed) and device codes asked for, per client address; raise it where one server pushes requests for many people',
     integer(1, 1_000_000),
-    60
+    300
   ),
   mailLimitPerMinute: optional(
     'MAIL_LIMIT_PER_MINUTE',

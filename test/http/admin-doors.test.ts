@@ -30,10 +30,11 @@ const doorTo = ({ path }: Operation) => path.replaceAll('{id}', victim.user.id)
 const requestAt = ({ body }: Operation) =>
   body === null ? '' : JSON.stringify({ ...sampleBody(body), roles: ['admin'] })
 
-/** Everything that is kept, but for what merely looking moves. */
+/** Everything that is kept, but for the seals of the audit trail, which come in the background. */
 async function state(): Promise<string[]> {
   const dump = await dumpDatabase(app.databaseUrl)
-  return dump.map(({ place, forms: [value = ''] }) => `${place} ${value}`).sort()
+  const kept = dump.filter(({ place }) => !/^audit_seal(ed_event)?\./.test(place))
+  return kept.map(({ place, forms: [value = ''] }) => `${place} ${value}`).sort()
 }
 
 /** Runs a test, and sees that not a byte of the database has changed. */
