@@ -49,14 +49,20 @@ export const CaptchaField = Type.String({
 /** The refusals of a route, for its schema and the OpenAPI document. */
 export function problems<const Status extends number>(...statuses: Status[]) {
   const content = { 'application/problem+json': { schema: Type.Ref('Problem') } }
+  return refusals(statuses, content, PROBLEM_DESCRIPTIONS)
+}
+
+/** What every route may answer besides: our own fault, and what it stands on being away. */
+function refusals<const Status extends number, Content>(
+  statuses: Status[],
+  content: Content,
+  descriptions: Record<number, string>
+) {
   const entries = [...statuses, 500, 503].map((status) => [
     status,
-    { description: PROBLEM_DESCRIPTIONS[status] ?? 'Refused', content }
+    { description: descriptions[status] ?? 'Refused', content }
   ])
-  return Object.fromEntries(entries) as Record<
-    Status,
-    { description: string; content: typeof content }
-  >
+  return Object.fromEntries(entries) as Record<Status, { description: string; content: Content }>
 }
 
 const PROBLEM_DESCRIPTIONS: Record<number, string> = {
@@ -102,14 +108,7 @@ export const OAuthErrorBody = Type.Object(
 /** The refusals of an OAuth endpoint. */
 export function oauthErrors<const Status extends number>(...statuses: Status[]) {
   const content = { 'application/json': { schema: Type.Ref('OAuthError') } }
-  const entries = [...statuses, 500, 503].map((status) => [
-    status,
-    { description: OAUTH_DESCRIPTIONS[status] ?? 'Refused', content }
-  ])
-  return Object.fromEntries(entries) as Record<
-    Status,
-    { description: string; content: typeof content }
-  >
+  return refusals(statuses, content, OAUTH_DESCRIPTIONS)
 }
 
 const OAUTH_DESCRIPTIONS: Record<number, string> = {

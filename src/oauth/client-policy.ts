@@ -1,3 +1,4 @@
+import { parseScope } from './scopes.ts'
 import type { ClientBody, ClientChangesBody } from './client-metadata.ts'
 import { EXTRA_NAMES, type ClientExtras } from './client-extras.ts'
 import { invalidMetadata, requireSoundness } from './client-soundness.ts'
@@ -54,7 +55,7 @@ export function toPolicy(
     postLogoutRedirectUris: wire.post_logout_redirect_uris,
     backchannelLogoutUri: wire.backchannel_logout_uri,
     grantTypes: [...new Set(wire.grant_types)],
-    scopes: [...new Set(wire.scope.split(' ').filter((scope) => scope !== ''))],
+    scopes: parseScope(wire.scope),
     audiences: wire.audiences,
     isFirstParty: wire.first_party,
     isResourceServer: wire.resource_server,

@@ -2,8 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { LINK_NAMES } from './client-extras.ts'
 import type { ClientPolicy } from './client-policy.ts'
-
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+import { TOKEN_EXCHANGE } from './client.ts'
 
 /**
  * What no client may be, whoever registers it.

@@ -10,12 +10,15 @@ export const AUTH_METHODS = [
 ] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+/** RFC 8693 §2.1. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 export const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
-  'urn:ietf:params:oauth:grant-type:token-exchange'
+  TOKEN_EXCHANGE
 ] as const
 export type GrantType = (typeof GRANT_TYPES)[number]
 

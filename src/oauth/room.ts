@@ -14,6 +14,7 @@ import { createCodeStore } from './authorize/code-store.ts'
 import { createParameterReader, createRequestPusher } from './authorize/pushed.ts'
 import { createRequestObjects } from './authorize/request-object.ts'
 import { createRequestStore } from './authorize/request-store.ts'
+import { TOKEN_EXCHANGE } from './client.ts'
 import { createLogoutNotifier } from './backchannel/logout-notice.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
@@ -116,7 +117,7 @@ export function openOAuth(deps: OAuthDeps) {
     ['authorization_code', createCodeGrant({ store: codes, revocationFeed, ...lifetimes })],
     [DEVICE_GRANT, createDeviceGrant({ store: polls, revocationFeed, ...lifetimes })],
     [
-      'urn:ietf:params:oauth:grant-type:token-exchange',
+      TOKEN_EXCHANGE,
       createTokenExchange({ checkToken, findGrant, postgres, record, clock, issuer })
     ],
     [

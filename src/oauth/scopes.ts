@@ -1,5 +1,5 @@
 import { OAuthError } from '../errors.ts'
-import type { Client } from './client.ts'
+import { OPENID_SCOPES, type Client } from './client.ts'
 
 /** Scope tokens of visible ASCII, without quotes and backslashes, and blanks between them (RFC 6749 appendix A.4). */
 export const SCOPE = '^[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*$'
@@ -24,11 +24,9 @@ export function grantScopes(client: Client, asked: string[], isWithPerson: boole
   return granted
 }
 
-const PERSONAL = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access']
-
 /** A scope that only means something where there is a person. */
 function isPersonal(scope: string): boolean {
-  return PERSONAL.includes(scope)
+  return OPENID_SCOPES.some((known) => known === scope)
 }
 
 function mayStay({ grantTypes }: Client, scope: string): boolean {
