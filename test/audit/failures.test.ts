@@ -53,19 +53,18 @@ void t.test('mail secrets that do not hold: an event each, which names nobody', 
 })
 
 void t.test('mail secrets guessed on and on: a network fills no table', async (t) => {
-  const guesses = Array.from({ length: 120 }, (_, n) => ({ token: `${'y'.repeat(40)}${n}` }))
-  const events = await eventsBy(() =>
-    Promise.all(
-      guesses.map((body) =>
-        app.app.inject({
-          method: 'POST',
-          url: '/auth/verify-email',
-          body,
-          remoteAddress: '198.51.100.200'
-        })
-      )
-    )
-  )
+  const guess = async (n: number) => {
+    const answer = await app.app.inject({
+      method: 'POST',
+      url: '/auth/verify-email',
+      body: { token: `${'y'.repeat(40)}${n}` },
+      remoteAddress: '198.51.100.200'
+    })
+    t.equal(answer.statusCode, 400)
+  }
+  const events = await eventsBy(async () => {
+    for (let wave = 0; wave < 6; wave += 1) await atOnce(20, (n) => guess(wave * 20 + n))
+  })
   t.equal(events.length, 100)
 })
 
@@ -86,7 +85,7 @@ void t.test(
       t.equal(answer.statusCode, 401)
     }
     const events = await eventsBy(async () => {
-      for (let wave = 0; wave < 4; wave += 1) await atOnce(30, (n) => attempt(wave * 30 + n))
+      for (let wave = 0; wave < 6; wave += 1) await atOnce(20, (n) => attempt(wave * 20 + n))
     })
     t.equal(events.filter(({ type }) => type === 'login.failed').length, 100)
   }
