@@ -240,6 +240,12 @@ export const SETTINGS = {
     integer(1, 1_000_000),
     5
   ),
+  rateLimitLoginPerName: optional(
+    'RATE_LIMIT_LOGIN_PER_NAME',
+    'Logins under one name in five minutes, right or wrong, from browsers that have not logged in to it before',
+    integer(1, 1_000_000),
+    20
+  ),
   rateLimitRegisterPerHour: optional(
     'RATE_LIMIT_REGISTER_PER_HOUR',
     'Registrations per client address',

@@ -12,8 +12,6 @@ import type { StoredCredentials, UserStore } from './user-store.ts'
 /** How somebody names themselves at the login. */
 export type Identifier = { email: string } | { username: string }
 
-/** Logins under one name, known or not, before they are shed unseen. */
-const LOGINS_PER_NAME = 20
 const LOGINS_WINDOW_MS = 5 * 60_000
 
 /** A person, and the hash that their password stood for: what follows holds only while it does. */
@@ -31,6 +29,8 @@ export type CredentialsDeps = {
   hasher: PasswordHasher
   guess: GuessLanes['guess']
   countFlood: FloodCounter
+  /** Logins under one name, known or not, in five minutes, before they are shed unseen. */
+  loginsPerName: number
   tellFailedPassword: Failures['tellPassword']
   /** What is written when an account, or what is none, was guessed at too often. */
   sealLockNotice: SealLockNotice
@@ -41,7 +41,8 @@ export type CredentialsDeps = {
  * account; a known browser and a live session have lanes of their own, under the same limits.
  */
 export function createCredentials(deps: CredentialsDeps) {
-  const { store, hasher, guess, countFlood, sealLockNotice, tellFailedPassword } = deps
+  const { store, hasher, guess, countFlood, loginsPerName, sealLockNotice, tellFailedPassword } =
+    deps
 
   /**
    * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
@@ -111,7 +112,7 @@ export function createCredentials(deps: CredentialsDeps) {
   async function shedFlood(name: string, passwordHash: string): Promise<void> {
     const subject = `${name}\0${passwordHash}`
     const { count, resetsInMs } = await countFlood('login', subject, LOGINS_WINDOW_MS)
-    if (count <= LOGINS_PER_NAME) return
+    if (count <= loginsPerName) return
     throw new ProblemError('too_many_attempts', 'Too many attempts. Try again later.', {
       retryAfterSeconds: Math.ceil(resetsInMs / 1_000)
     })

@@ -93,6 +93,7 @@ export async function openAccounts(deps: AccountsDeps) {
     hasher,
     guess: abuse.lanes.guess,
     countFlood: abuse.countFlood,
+    loginsPerName: config.rateLimitLoginPerName,
     sealLockNotice: mailRequestStore.sealLockNotice,
     tellFailedPassword: failures.tellPassword
   })

@@ -121,3 +121,16 @@ void t.test(
     t.ok(Number(known?.retry) > 0)
   }
 )
+
+void t.test(
+  'logins under one name, right ones, where the setting allows more: all get in',
+  async (t) => {
+    const roomy = await startApp(t, { RATE_LIMIT_LOGIN_PER_NAME: '30' })
+    const { email } = await givenUser(roomy)
+    const body = { email, password: PASSWORD }
+    const statuses: number[] = []
+    for (let i = 0; i < 31; i += 1)
+      statuses.push((await roomy.post('/auth/login', body)).statusCode)
+    t.strictSame(statuses, [...Array<number>(30).fill(200), 429])
+  }
+)
