@@ -39,6 +39,7 @@ import { createErrorPage } from './pages/error-page.ts'
 import { readLook } from './pages/look.ts'
 import { openPages } from './pages/room.ts'
 import { pagesScope } from './pages/scope.ts'
+import { LANGUAGES } from './pages/texts.ts'
 import type { Clock } from './platform/clock.ts'
 import { openPlatform, type PlatformConfig } from './platform/open-platform.ts'
 import { createSessionEnder } from './sessions/end-sessions.ts'
@@ -145,7 +146,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(oauthRoutes, oauth)
   await app.register(initialAccessTokenRoutes, oauth)
   if (config.dynamicRegistration !== 'off') await app.register(registrationRoutes, oauth)
-  await app.register(metadataRoutes, config)
+  await app.register(metadataRoutes, { ...config, uiLocales: LANGUAGES })
   await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {

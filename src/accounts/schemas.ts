@@ -101,8 +101,7 @@ export const VerifiedAnswer = Type.Object({
 
 export const VERIFIED = 'The address is verified. You can log in now.'
 export const VERIFIED_WITHOUT_PASSWORD =
-  'The address is verified. It had been registered with several passwords, so none of them counts: ' +
-  'set yours by the mail that is on its way, or by "forgot password".'
+  'The address is verified. It had been registered with several passwords, so none of them counts: set yours by the mail that is on its way, or by "forgot password".'
 
 /** @throws {ProblemError} `validation_failed` unless it is exactly one of the two ways */
 export function verificationInput({

@@ -3,14 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 /** The cookies there are. */
-export type CookieName = 'refresh' | 'device' | 'session' | 'form'
+export type CookieName = 'refresh' | 'device' | 'session' | 'form' | 'language'
 
 /** Lax for what a link from elsewhere (a mail, an application that sends somebody to log in) must find. */
 const COOKIES: Record<CookieName, { name: string; sameSite: 'strict' | 'lax' }> = {
   refresh: { name: 'latchkey-refresh', sameSite: 'strict' },
   device: { name: 'latchkey-device', sameSite: 'strict' },
   session: { name: 'latchkey_session', sameSite: 'lax' },
-  form: { name: 'latchkey_form', sameSite: 'lax' }
+  form: { name: 'latchkey_form', sameSite: 'lax' },
+  language: { name: 'latchkey_language', sameSite: 'lax' }
 }
 
 declare module 'fastify' {

@@ -9,7 +9,10 @@ export const CLIENT_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 export type MetadataOptions = Pick<
   Config,
   'issuer' | 'dynamicRegistration' | 'clientIdMetadataDocuments'
->
+> & {
+  /** The languages of the pages. */
+  uiLocales: readonly string[]
+}
 
 /** Nobody introspects without proving who it is (RFC 7662 §2.1). */
 const SECRET_METHODS = AUTH_METHODS.filter((method) => method !== 'none')
@@ -21,7 +24,8 @@ const SECRET_METHODS = AUTH_METHODS.filter((method) => method !== 'none')
 export function serverMetadata({
   issuer,
   dynamicRegistration,
-  clientIdMetadataDocuments
+  clientIdMetadataDocuments,
+  uiLocales
 }: MetadataOptions): Record<string, unknown> {
   return {
     issuer,
@@ -46,6 +50,7 @@ export function serverMetadata({
     claim_types_supported: ['normal'],
     claims_supported: ['sub', 'auth_time', 'acr', 'amr', 'sid', ...USER_CLAIMS],
     claims_parameter_supported: true,
+    ui_locales_supported: uiLocales,
     request_parameter_supported: true,
     request_object_signing_alg_values_supported: CLIENT_ALGS,
     request_uri_parameter_supported: false,

@@ -13,6 +13,7 @@ import type { Sessions } from '../sessions/room.ts'
 import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
 import { refuse } from './refuse.ts'
 import { pageRoute, type Pages } from './room.ts'
+import type { PageText } from './texts.ts'
 
 /** An application that somebody let in. */
 export type Consent = { clientId: string; name: string; scopes: string[]; since: Date }
@@ -26,7 +27,7 @@ export type AccountPagesOptions = Pick<Accounts, 'profiles' | 'passwords'> &
   }
 
 /** What was done, by the word in the query that the answer to a form leads to. */
-const DONE = new Map([
+const DONE = new Map<string, PageText>([
   ['profile', 'Your name is saved.'],
   ['password', 'Your password is changed. Your other logins have ended.'],
   ['session', 'That login has ended.'],
@@ -63,7 +64,7 @@ export const accountPages: FastifyPluginCallbackTypebox<AccountPagesOptions> = (
     const consents = (await listConsents?.(user.id)) ?? null
     const shown = sessions.map((session) => ({
       ...session,
-      device: session.device === null ? 'An unnamed device' : browserName(session.device),
+      device: session.device === null ? null : browserName(session.device),
       application: session.clientId === FIRST_PARTY_CLIENT ? null : session.clientId
     }))
     shown.sort((one, other) => Number(other.isCurrent) - Number(one.isCurrent))

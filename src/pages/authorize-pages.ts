@@ -7,6 +7,7 @@ import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { withQuery } from '../lib/with-query.ts'
 import { loginPath } from './continue.ts'
+import { keepLanguage } from './language.ts'
 import { pageRoute, type Pages } from './room.ts'
 import { describeScope } from './scope-sentences.ts'
 
@@ -104,11 +105,13 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
   function send(reply: FastifyReply, outcome: AuthorizeOutcome): FastifyReply {
     switch (outcome.kind) {
       case 'login':
+        keepLanguage(reply, outcome.uiLocales)
         return reply.redirect(
           loginPath(resumePath(outcome.requestId), outcome.loginHint ?? undefined),
           303
         )
       case 'consent':
+        keepLanguage(reply, outcome.uiLocales)
         return reply.redirect(`/consent?request=${outcome.requestId}`, 303)
       case 'resume':
         return reply.redirect(resumePath(outcome.requestId), 303)

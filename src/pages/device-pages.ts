@@ -9,6 +9,7 @@ import { loginPath } from './continue.ts'
 import { refuse } from './refuse.ts'
 import { pageRoute, type Pages } from './room.ts'
 import { describeScope } from './scope-sentences.ts'
+import type { PageText } from './texts.ts'
 
 const UserCode = Type.String({ maxLength: 64 })
 const DeviceQuery = Type.Object({ user_code: Type.Optional(UserCode) })
@@ -19,6 +20,9 @@ const decisionFields = {
 }
 
 export type DevicePagesOptions = { pages: Pages; deviceAuthorization: DeviceAuthorization }
+
+/** What the template `message` says. */
+type Message = { title: PageText; message: PageText }
 
 type Page = { template: string; data: Record<string, unknown> }
 
@@ -90,13 +94,13 @@ export const devicePages: FastifyPluginCallbackTypebox<DevicePagesOptions> = (
   done()
 }
 
-const WRONG_CODE =
+const WRONG_CODE: PageText =
   'This code is wrong, has been used, or is too old. Look at your device, it may show a new one.'
-const ALLOWED = {
+const ALLOWED: Message = {
   title: 'Your device is let in',
   message: 'You can go back to your device. It goes on by itself within a few seconds.'
 }
-const DENIED = {
+const DENIED: Message = {
   title: 'Not let in',
   message:
     'The device gets nothing. If you did not start this, somebody may have tried to use your account.'

@@ -2,8 +2,9 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError, ProblemError } from '../errors.ts'
 import { refuse } from './refuse.ts'
 import type { Pages } from './room.ts'
+import type { PageText } from './texts.ts'
 
-const TITLES: Record<number, string> = {
+const TITLES: Record<number, PageText> = {
   403: 'Not from here',
   404: 'Not found',
   429: 'One moment, please'

@@ -5,6 +5,7 @@ import { clearBrowserCookie, readBrowserCookie } from '../http/browser-session.t
 import { originOf } from '../http/request-origin.ts'
 import type { LogoutOutcome, LogoutParameters, RequestLogout } from '../oauth/logout.ts'
 import type { Sessions } from '../sessions/room.ts'
+import { keepLanguage } from './language.ts'
 import type { Pages } from './room.ts'
 
 const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }))
@@ -15,8 +16,8 @@ const parameters = {
   post_logout_redirect_uri: text(2_048),
   state: text(4_096)
 }
-/** Others, such as `logout_hint` and `ui_locales`, are ignored. */
-const LogoutRequest = Type.Object(parameters)
+/** Others, such as `logout_hint`, are ignored. */
+const LogoutRequest = Type.Object({ ...parameters, ui_locales: text(128) })
 
 export type LogoutRequestPagesOptions = {
   pages: Pages
@@ -44,6 +45,7 @@ export const logoutRequestPages: FastifyPluginCallbackTypebox<LogoutRequestPages
     },
     async (request, reply) => {
       const asked = withoutEmpty(request.query)
+      keepLanguage(reply, request.query.ui_locales)
       const session = await pages.findBrowserSession(request)
       const outcome = await requestLogout(asked, session, {
         isConfirmed: false,

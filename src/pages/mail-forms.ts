@@ -15,15 +15,20 @@ import type { LimitGroup } from '../http/rate-limits.ts'
 import { originOf } from '../http/request-origin.ts'
 import { refuse } from './refuse.ts'
 import type { Pages } from './room.ts'
+import type { PageText } from './texts.ts'
 
 const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })) })
 
-const TO_LOGIN = [{ href: '/login', text: 'Log in' }]
+const TO_LOGIN = [{ href: '/login', text: 'Log in' }] as const
 
-const TO_FORGOT = [{ href: '/forgot-password', text: 'Set a new password' }]
+const TO_FORGOT = [{ href: '/forgot-password', text: 'Set a new password' }] as const
 
 /** What a page tells when it is done, and where to go from there. */
-type Thanks = { title: string; message: string; links?: { href: string; text: string }[] }
+type Thanks = {
+  title: PageText
+  message: PageText
+  links?: readonly { href: string; text: PageText }[]
+}
 
 /** A form and what it does. Its name is that of its path and of its template. */
 type Form<Body extends TObject> = {

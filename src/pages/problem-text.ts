@@ -1,37 +1,27 @@
-import { ProblemError } from '../errors.ts'
+import type { FieldProblem, ProblemError } from '../errors.ts'
+import type { PageText, Texts } from './texts.ts'
 
 /** What a page says about a refusal, and what it says about ours. */
-export function problemText(error: ProblemError): string {
+export function problemText(error: ProblemError, texts: Texts): string {
+  const { t, any, duration } = texts
   const { detail, errors, code, retryAfterSeconds } = error
   if (code === 'too_many_attempts' && retryAfterSeconds !== undefined) {
-    return `Too many attempts. Try again in ${duration(retryAfterSeconds)}.`
+    return t('Too many attempts. Try again in {time}.', { time: duration(retryAfterSeconds) })
   }
-  if (errors === undefined || errors.length === 0) return detail
-  if (code !== 'validation_failed') {
-    return `${detail} It ${errors.map((problem) => problem.detail).join('; ')}.`
-  }
-  const sentences = errors.map((problem) => `${labelOf(problem.field)} ${problem.detail}.`)
-  return sentences.join(' ')
+  if (errors === undefined || errors.length === 0) return any(detail)
+  const sentences = errors.map((problem) => sentenceOf(problem, texts))
+  return (code === 'validation_failed' ? sentences : [any(detail), ...sentences]).join(' ')
 }
 
-const LABELS: Record<string, string> = {
+const LABELS: Record<string, PageText> = {
   email: 'The e-mail address',
   name: 'The name',
   password: 'The password',
   new_password: 'The new password'
 }
 
-function labelOf(field: string): string {
-  return LABELS[field] ?? 'A field'
-}
-
-/** Rounded up, so that whoever waits so long gets in. */
-export function duration(seconds: number): string {
-  if (seconds < 90) return count(Math.max(1, Math.ceil(seconds)), 'second')
-  if (seconds <= 5_400) return count(Math.ceil(seconds / 60), 'minute')
-  return count(Math.ceil(seconds / 3_600), 'hour')
-}
-
-function count(amount: number, unit: string): string {
-  return `${amount} ${unit}${amount === 1 ? '' : 's'}`
+/** Our own details go on after the field's name; zxcvbn's are sentences already. */
+function sentenceOf({ field, detail }: FieldProblem, { t, any }: Texts): string {
+  if (/^[A-Z].*\.$/.test(detail)) return any(detail)
+  return `${t(LABELS[field] ?? 'A field')} ${any(detail)}.`
 }

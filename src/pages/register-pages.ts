@@ -11,6 +11,7 @@ import {
   createBrowserLogin,
   type LoginPagesOptions
 } from './login-pages.ts'
+import { languageOf } from './language.ts'
 import { refuse } from './refuse.ts'
 import { pageRoute } from './room.ts'
 
@@ -61,9 +62,18 @@ export const registerPages: FastifyPluginCallbackTypebox<RegisterPagesOptions> =
     try {
       if (password !== confirmed) throw validationFailed('password', 'is not the same twice')
       const wanted = name.trim()
+      const locale = languageOf(request)
       const origin = originOf(request)
       await captcha.guard({ action: 'register', address: origin.address, token }, () =>
-        registrations.register({ email, password, ...(wanted !== '' && { name: wanted }) }, origin)
+        registrations.register(
+          {
+            email,
+            password,
+            ...(wanted !== '' && { name: wanted }),
+            ...(locale !== undefined && { locale })
+          },
+          origin
+        )
       )
     } catch (error) {
       if (!(error instanceof ProblemError) || error.status >= 500) throw error

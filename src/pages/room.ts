@@ -6,6 +6,7 @@ import type { LimitGroup } from '../http/rate-limits.ts'
 import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
 import { allowWidget, type CaptchaWidget } from './captcha-widget.ts'
 import { leadsToApplication as isForApplication, loginPath } from './continue.ts'
+import { textsFor } from './language.ts'
 import { isFormSecret, isFormTokenOf, newFormSecret, newFormToken } from './form-token.ts'
 import type { Look } from './look.ts'
 
@@ -46,7 +47,8 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
 
   /**
    * Sends a page. `data` is the template's `it`, beside `brand` and `csrfField()`, the hidden field that
-   * every form which needs {@link pageForm} begins with: `<%~ it.csrfField() %>`.
+   * every form which needs {@link pageForm} begins with: `<%~ it.csrfField() %>`, and beside all that
+   * {@link Texts} says in the reader's language.
    */
   function renderPage(
     reply: FastifyReply,
@@ -54,7 +56,8 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     data: Record<string, unknown> = {},
     { status = 200, leadsToApplication = false }: PageOptions = {}
   ): FastifyReply {
-    const html = look.render(template, { ...frame, ...data, csrfField: fieldsOn(reply) })
+    const texts = textsFor(reply.request)
+    const html = look.render(template, { ...frame, ...data, ...texts, csrfField: fieldsOn(reply) })
     const { captcha } = data as { captcha?: CaptchaWidget }
     if (captcha !== undefined) allowWidget(reply, captcha)
     if (leadsToApplication) {

@@ -1,4 +1,6 @@
-const SCOPE_SENTENCES: Record<string, string> = {
+import type { PageText } from './texts.ts'
+
+const SCOPE_SENTENCES: Record<string, PageText> = {
   openid: 'know who you are',
   profile: 'see your name, username and language',
   email: 'see your e-mail address',

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { readLook } from '../../src/pages/look.ts'
+import { textsIn } from '../../src/pages/texts.ts'
 import { startApp } from '../support/app.ts'
 import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
 import { givenLogin, isLoggedIn, thiefOf } from '../support/page-visitor.ts'
@@ -92,6 +93,7 @@ void t.test('forms of the account, by nobody: to the login, and nothing done', a
 
 void t.test('applications with access: listed as text, each with its form', (t) => {
   const { render } = readLook(readConfig({}))
+  const texts = textsIn('en')
   const consent = {
     clientId: '"><b>id',
     name: '<script>alert(1)</script>',
@@ -100,6 +102,7 @@ void t.test('applications with access: listed as text, each with its form', (t) 
   }
   const page = (consents: unknown) =>
     render('account', {
+      ...texts,
       user: { email: 'ada@example.com', username: null, name: null },
       sessions: [],
       consents,

@@ -22,7 +22,12 @@ export type AuthorizeOutcome =
   /** A code, or an error that the client is told. */
   | { kind: 'answer'; to: Destination; parameters: Record<string, string> }
   /** Somebody has to do something first; the request waits under `requestId`. */
-  | { kind: 'login' | 'consent'; requestId: string; loginHint: string | null }
+  | {
+      kind: 'login' | 'consent'
+      requestId: string
+      loginHint: string | null
+      uiLocales: string | null
+    }
   /** The browser comes back by itself. */
   | { kind: 'resume'; requestId: string }
 
@@ -217,7 +222,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
     const { client, parameters, loginAfter, waiting } = checked
     const requestId =
       waiting?.id ?? (await requests.keep({ clientId: client.id, parameters, loginAfter }))
-    return { kind, requestId, loginHint: parameters.login_hint ?? null }
+    const { login_hint: loginHint = null, ui_locales: uiLocales = null } = parameters
+    return { kind, requestId, loginHint, uiLocales }
   }
 
   async function issueCode(

@@ -1,4 +1,6 @@
-// What a form does better with a script; everything works without.
+// What a form does better with a script; everything works without. The layout says its words.
+const words = document.currentScript.dataset
+
 for (const form of document.forms) {
   const inputs = [...form.querySelectorAll('input[type="password"]')]
   if (inputs.length > 0) addReveal(form, inputs)
@@ -11,7 +13,7 @@ function addReveal(form, inputs) {
   const button = document.createElement('button')
   const show = (isShown) => {
     for (const input of inputs) input.type = isShown ? 'text' : 'password'
-    button.textContent = `${isShown ? 'Hide' : 'Show'} password${inputs.length > 1 ? 's' : ''}`
+    button.textContent = isShown ? words.hide : words.show
   }
   button.type = 'button'
   button.className = 'reveal'
@@ -25,7 +27,7 @@ function addReveal(form, inputs) {
 /** Says at once that two passwords differ; the server says it too. */
 function compare(first, again) {
   const judge = () => {
-    again.setCustomValidity(again.value === first.value ? '' : 'This is not the same password.')
+    again.setCustomValidity(again.value === first.value ? '' : words.differs)
   }
   first.addEventListener('input', judge)
   again.addEventListener('input', judge)
