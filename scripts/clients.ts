@@ -109,7 +109,10 @@ function bodyOf(name: string, values: Options): NewClientBody {
 }
 
 function grantsOf(values: Options): GrantType[] {
-  if (values.service) return ['client_credentials']
+  const exchange: GrantType[] = values.exchange
+    ? ['urn:ietf:params:oauth:grant-type:token-exchange']
+    : []
+  if (values.service) return ['client_credentials', ...exchange]
   if (values.device) return ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token']
-  return ['authorization_code', 'refresh_token']
+  return ['authorization_code', 'refresh_token', ...exchange]
 }

@@ -7,7 +7,8 @@ const USAGE = `Applications that may use this server.
   npm run clients -- create NAME --public --redirect-uri URI
         a browser or native application, without one
   npm run clients -- create NAME --service --scope "orders:read" [--audience URL]
-        a service that comes by itself (client credentials)
+        a service that comes by itself (client credentials); with --exchange it may also trade a token that it
+        was called with for one to call the next service with
   npm run clients -- create NAME --device
         a television or a command line (device code)
   npm run clients -- list
@@ -36,6 +37,7 @@ const OPTIONS = {
   audience: many,
   public: { type: 'boolean', default: false },
   service: { type: 'boolean', default: false },
+  exchange: { type: 'boolean', default: false },
   device: { type: 'boolean', default: false },
   'first-party': { type: 'boolean', default: false },
   'resource-server': { type: 'boolean', default: false },
