@@ -1,22 +1,23 @@
 import type { User } from '../../accounts/user.ts'
 import type { RequestOrigin } from '../../audit/events.ts'
 import { OAuthError } from '../../errors.ts'
-import type { Clock } from '../../platform/clock.ts'
 import type { Postgres } from '../../platform/postgres.ts'
 import type { BrowserSession } from '../../sessions/browser-sessions.ts'
-import { isDocumentId, isPublic, isRegisteredRedirect, type Client } from '../client.ts'
+import { isDocumentId, isRegisteredRedirect, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
 import type { ClientDocuments } from '../documents/documents.ts'
-import type { ReadIdTokenHint } from '../id-token-hint.ts'
-import type { Subjects } from '../subjects.ts'
 import type { CodeStore } from './code-store.ts'
 import type { AuthorizationParameters } from './parameters.ts'
 import type { ReadParameters } from './pushed.ts'
-import { readRequest, type AuthorizationRequest } from './request.ts'
-import type { RequestStore, WaitingRequest } from './request-store.ts'
-
-/** Where an answer goes: to the letter what the client registered. */
-export type Destination = { redirectUri: string; responseMode: 'query' | 'form_post' }
+import { readRequest } from './request.ts'
+import type { RequestStore } from './request-store.ts'
+import {
+  createAuthorizeRules,
+  type Addressed,
+  type AuthorizeRulesDeps,
+  type Checked,
+  type Destination
+} from './rules.ts'
 
 export type AuthorizeOutcome =
   /** A code, or an error that the client is told. */
@@ -36,9 +37,8 @@ export type ConsentQuestion = { client: Client; user: User; scopes: string[]; to
 
 export type Authorize = ReturnType<typeof createAuthorize>
 
-export type AuthorizeDeps = {
+export type AuthorizeDeps = AuthorizeRulesDeps & {
   postgres: Postgres
-  clock: Clock
   issuer: string
   readParameters: ReadParameters
   requests: RequestStore
@@ -47,24 +47,12 @@ export type AuthorizeDeps = {
   /** Notes a client that describes itself when somebody lets it in; null where there are none. */
   noteDocument: ClientDocuments['note'] | null
   findClient: (id: string) => Promise<Client | null>
-  readIdTokenHint: ReadIdTokenHint
-  subjects: Subjects
-}
-
-/** A request whose client and destination are right. What is wrong with it from here on, the client is told. */
-type Addressed = { client: Client; to: Destination; parameters: AuthorizationParameters }
-
-/** A request that is right, and what it waits with. */
-type Checked = Addressed & {
-  request: AuthorizationRequest
-  loginAfter: Date | null
-  waiting: WaitingRequest | null
 }
 
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
 export function createAuthorize(deps: AuthorizeDeps) {
-  const { postgres, clock, issuer, requests, codes, consents, findClient, subjects } = deps
-  const { readParameters, readIdTokenHint } = deps
+  const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
+  const { isLoggedInEnough, isAgreed, loginDueAfter } = createAuthorizeRules(deps)
 
   /**
    * Answers a request, or keeps it until somebody has logged in and agreed.
@@ -189,35 +177,6 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return issueCode(checked, session)
   }
 
-  /** Whether this login is recent enough, and that of the person whom the client means. */
-  async function isLoggedInEnough(
-    { client, parameters, request, loginAfter }: Checked,
-    { user, authTime }: BrowserSession
-  ): Promise<boolean> {
-    if (loginAfter !== null && authTime < loginAfter) return false
-    const sub = subjects.subjectOf(client, user.id)
-    const asked = request.claims?.id_token?.['sub']?.value
-    if (asked !== undefined && asked !== sub) return false
-    if (parameters.id_token_hint === undefined) return true
-    const hint = await readIdTokenHint(parameters.id_token_hint)
-    return hint !== null && hint.sub === sub
-  }
-
-  async function isAgreed(
-    { client, to, request, waiting }: Checked,
-    userId: string
-  ): Promise<boolean> {
-    if (waiting?.consentedBy === userId) return true
-    if (request.prompt.includes('consent')) return false
-    // Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again.
-    const isAnybodys = isPublic(client) || isDocumentId(client.id)
-    if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
-    if (client.isFirstParty) return true
-    const agreed = await consents.findScopes(userId, client.id)
-    // Agreeing to nothing is agreeing too: a first visit is always asked about.
-    return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))
-  }
-
   async function interact(kind: 'login' | 'consent', checked: Checked): Promise<AuthorizeOutcome> {
     const { client, parameters, loginAfter, waiting } = checked
     const requestId =
@@ -265,13 +224,6 @@ export function createAuthorize(deps: AuthorizeDeps) {
     { state }: AuthorizationParameters
   ): Record<string, string> {
     return { ...answer, ...(state !== undefined && { state }), iss: issuer }
-  }
-
-  /** `prompt=login` and `max_age`: the moment that counts is that of the request, or nobody would ever get past. */
-  function loginDueAfter({ prompt, maxAgeSeconds }: AuthorizationRequest): Date | null {
-    const now = clock.now().getTime()
-    if (prompt.includes('login') || prompt.includes('select_account')) return new Date(now)
-    return maxAgeSeconds === null ? null : new Date(now - maxAgeSeconds * 1_000)
   }
 
   return { begin, hold, resume, question, decideConsent }

@@ -1,0 +1,72 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { BrowserSession } from '../../sessions/browser-sessions.ts'
+import { isDocumentId, isPublic, type Client } from '../client.ts'
+import type { ConsentStore } from '../consent-store.ts'
+import type { ReadIdTokenHint } from '../id-token-hint.ts'
+import type { Subjects } from '../subjects.ts'
+import type { AuthorizationParameters } from './parameters.ts'
+import type { AuthorizationRequest } from './request.ts'
+import type { WaitingRequest } from './request-store.ts'
+
+/** Where an answer goes: to the letter what the client registered. */
+export type Destination = { redirectUri: string; responseMode: 'query' | 'form_post' }
+
+/** A request whose client and destination are right. What is wrong with it from here on, the client is told. */
+export type Addressed = { client: Client; to: Destination; parameters: AuthorizationParameters }
+
+/** A request that is right, and what it waits with. */
+export type Checked = Addressed & {
+  request: AuthorizationRequest
+  loginAfter: Date | null
+  waiting: WaitingRequest | null
+}
+
+export type AuthorizeRulesDeps = {
+  clock: Clock
+  consents: ConsentStore
+  readIdTokenHint: ReadIdTokenHint
+  subjects: Subjects
+}
+
+/** Who has to log in (again), and who has to be asked. */
+export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
+  const { clock, consents, readIdTokenHint, subjects } = deps
+
+  /** Whether this login is recent enough, and that of the person whom the client means. */
+  async function isLoggedInEnough(
+    { client, parameters, request, loginAfter }: Checked,
+    { user, authTime }: BrowserSession
+  ): Promise<boolean> {
+    if (loginAfter !== null && authTime < loginAfter) return false
+    const sub = subjects.subjectOf(client, user.id)
+    const asked = request.claims?.id_token?.['sub']?.value
+    if (asked !== undefined && asked !== sub) return false
+    if (parameters.id_token_hint === undefined) return true
+    const hint = await readIdTokenHint(parameters.id_token_hint)
+    return hint !== null && hint.sub === sub
+  }
+
+  async function isAgreed(
+    { client, to, request, waiting }: Checked,
+    userId: string
+  ): Promise<boolean> {
+    if (waiting?.consentedBy === userId) return true
+    if (request.prompt.includes('consent')) return false
+    // Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again.
+    const isAnybodys = isPublic(client) || isDocumentId(client.id)
+    if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
+    if (client.isFirstParty) return true
+    const agreed = await consents.findScopes(userId, client.id)
+    // Agreeing to nothing is agreeing too: a first visit is always asked about.
+    return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))
+  }
+
+  /** `prompt=login` and `max_age`: the moment that counts is that of the request, or nobody would ever get past. */
+  function loginDueAfter({ prompt, maxAgeSeconds }: AuthorizationRequest): Date | null {
+    const now = clock.now().getTime()
+    if (prompt.includes('login') || prompt.includes('select_account')) return new Date(now)
+    return maxAgeSeconds === null ? null : new Date(now - maxAgeSeconds * 1_000)
+  }
+
+  return { isLoggedInEnough, isAgreed, loginDueAfter }
+}
