@@ -90,15 +90,25 @@ const UNAVAILABLE_SYSTEM = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|EN
 /** Prisma: cannot reach, timed out, connection closed, pool timeout, transaction not started or expired. */
 const UNAVAILABLE_PRISMA = /^P(1001|1002|1008|1017|2024|2028|2034)$/
 const UNAVAILABLE_MESSAGE =
-  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|not queryable/i
+  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|not queryable|^(ConnectionClosed|DatabaseNotReachable|SocketTimeout)$/i
 
 function isUnavailable(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 4) return false
+  if (typeof error !== 'object' || error === null || depth > 5) return false
   if (error instanceof UnavailableError) return false
-  const { code } = error as { code?: unknown }
-  if (typeof code === 'string') {
-    const patterns = [UNAVAILABLE_SQLSTATE, UNAVAILABLE_SYSTEM, UNAVAILABLE_PRISMA]
-    if (patterns.some((pattern) => pattern.test(code))) return true
-  }
-  return UNAVAILABLE_MESSAGE.test(error.message) || isUnavailable(error.cause, depth + 1)
+  const { code, originalCode, message, cause, meta } = error as Layer
+  const patterns = [UNAVAILABLE_SQLSTATE, UNAVAILABLE_SYSTEM, UNAVAILABLE_PRISMA]
+  const isOne = [code, originalCode].some(
+    (text) => typeof text === 'string' && patterns.some((pattern) => pattern.test(text))
+  )
+  if (isOne || (typeof message === 'string' && UNAVAILABLE_MESSAGE.test(message))) return true
+  return [cause, meta?.driverAdapterError].some((beneath) => isUnavailable(beneath, depth + 1))
+}
+
+/** Prisma keeps the driver's error as `cause` or in `meta`, and that one what Postgres said as its cause. */
+type Layer = {
+  code?: unknown
+  originalCode?: unknown
+  message?: unknown
+  cause?: unknown
+  meta?: { driverAdapterError?: unknown }
 }

@@ -4,7 +4,7 @@ import pg from 'pg'
 
 /** What of a tap test these need. */
 export type Teardown = {
-  teardown(task: () => Promise<void>): unknown
+  teardown(task: () => Promise<unknown>): unknown
 }
 
 const PATIENCE_MS = 20_000

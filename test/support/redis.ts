@@ -8,10 +8,10 @@ const PATIENCE_MS = 5_000
 
 export type TestRedis = Awaited<ReturnType<typeof startRedis>>
 
-/** A real Redis of the test's own, with handles for what goes wrong in the world. */
-export async function startRedis(t: Teardown) {
+/** A real Redis of the test's own (`settings` as in redis.conf), with handles for what goes wrong in the world. */
+export async function startRedis(t: Teardown, settings: Record<string, string> = {}) {
   const port = await freePort()
-  let server = await start(port)
+  let server = await start(port, settings)
 
   async function kill(): Promise<void> {
     if (server.exitCode !== null || server.signalCode !== null) return
@@ -32,17 +32,17 @@ export async function startRedis(t: Teardown) {
     /** The same port, and nothing remembered. */
     restart: async () => {
       await kill()
-      server = await start(port)
+      server = await start(port, settings)
     },
     flush: () => send(port, 'FLUSHALL')
   }
 }
 
-async function start(port: number): Promise<ChildProcess> {
+async function start(port: number, settings: Record<string, string>): Promise<ChildProcess> {
   const address = ['--port', String(port), '--bind', '127.0.0.1']
-  const server = spawn('redis-server', [...address, '--save', '', '--appendonly', 'no'], {
-    stdio: 'ignore'
-  })
+  const asked = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+  const args = [...address, '--save', '', '--appendonly', 'no', ...asked]
+  const server = spawn('redis-server', args, { stdio: 'ignore' })
   server.on('error', () => {}) // shows as a server that never answers
   const deadline = performance.now() + PATIENCE_MS
   while ((await send(port, 'PING').catch(() => '')) !== '+PONG') {

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import type { Teardown } from './database.ts'
 import { eventually } from './eventually.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -30,7 +30,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** The real server as a process of its own, ready; killed when the test ends. `env` is its whole configuration. */
-export async function startServer(t: Test, env: Record<string, string>) {
+export async function startServer(t: Teardown, env: Record<string, string>) {
   const port = Number(env['PORT'] ?? (await freePort()))
   const url = `http://localhost:${port}`
   const child = spawn(process.execPath, ['src/server.ts'], {
