@@ -82,7 +82,12 @@ export const SETTINGS = {
     integer(2, 200),
     10
   ),
-  redisUrl: unset('REDIS_URL', 'Redis', redisUrl, 'in-process store; required in production'),
+  redisUrl: unset(
+    'REDIS_URL',
+    'Redis, Redis Sentinel or Redis Cluster, see [docs/redis.md](docs/redis.md)',
+    redisUrl,
+    'in-process store; required in production'
+  ),
   smtpUrl: unset(
     'SMTP_URL',
     'Mail server',

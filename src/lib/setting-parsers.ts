@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { HexColor } from './contrast.ts'
 import { oneLine } from './plain-text.ts'
+import { parseRedisUrl, REDIS_URL_FORMS } from './redis-address.ts'
 
 /** A parsed setting, or what it should have been. */
 export type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
@@ -85,13 +86,9 @@ function isDecodable({ username, password, pathname }: URL): boolean {
   }
 }
 
-/** A host, and behind it nothing but the number of a database. */
+/** One Redis, Redis Sentinel or Redis Cluster. */
 export function redisUrl(value: string): Parsed<string> {
-  const parsed = url('redis:', 'rediss:')(value)
-  const { hostname, search, hash, pathname } = URL.parse(value) ?? new URL('none:')
-  const isWhole = hostname !== '' && search + hash === '' && /^\/?\d*$/.test(pathname)
-  if (parsed.ok && isWhole) return parsed
-  return { ok: false, expected: 'a URL such as rediss://user:password@host:6379/0' }
+  return parseRedisUrl(value) === null ? { ok: false, expected: REDIS_URL_FORMS } : ok(value)
 }
 
 /** An origin as tokens name it: no path, query, fragment or trailing slash, and nothing stands for "any". */

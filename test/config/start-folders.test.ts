@@ -66,6 +66,10 @@ void t.test('URLs that no driver could read: the setting is named, not told', as
     ['REDIS_URL', `redis://127.0.0.1?password=${CANARY}`],
     ['REDIS_URL', `redis:${CANARY}`],
     ['REDIS_URL', `redis://127.0.0.1/${CANARY}`],
+    ['REDIS_URL', `redis://:${CANARY}@127.0.0.1,127.0.0.2`],
+    ['REDIS_URL', `redis-sentinel://:${CANARY}@127.0.0.1`],
+    ['REDIS_URL', `redis-sentinel://127.0.0.1/name?sentinelpassword=${CANARY}`],
+    ['REDIS_URL', `redis-cluster://:${CANARY}@127.0.0.1/1`],
     ['DATABASE_URL', `postgresql://${CANARY}:%ZZ@127.0.0.1/x`],
     ['SMTP_URL', `smtp://${CANARY}:%ZZ@127.0.0.1`]
   ]

@@ -5,19 +5,10 @@ import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createRedisStore } from '../../src/platform/ephemeral/redis.ts'
-import { EphemeralUnavailable, type EphemeralStore } from '../../src/platform/ephemeral/store.ts'
+import { failsSoon, returnsSoon, timed, until } from '../support/ephemeral-faults.ts'
 import { startRedis } from '../support/redis.ts'
 
 const MINUTE = 60_000
-/** The promise is 250 ms; the rest is for a loaded machine. */
-const FAILS_WITHIN_MS = 500
-const RETURNS_WITHIN_MS = 5000
-
-const VERBS: Record<string, (store: EphemeralStore) => Promise<unknown>> = {
-  count: (store) => store.count('key', MINUTE),
-  setIfAbsent: (store) => store.setIfAbsent('key', MINUTE),
-  announce: (store) => store.announce('news', 'lost')
-}
 
 async function given(t: Test) {
   const redis = await startRedis(t)
@@ -27,49 +18,6 @@ async function given(t: Test) {
   const heard: string[] = []
   await store.listen('news', (message) => heard.push(message))
   return { redis, store, faults, heard }
-}
-
-async function timed<T>(act: () => Promise<T>): Promise<{ result: T; tookMs: number }> {
-  const startedAtMs = performance.now()
-  const result = await act()
-  return { result, tookMs: Math.round(performance.now() - startedAtMs) }
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + RETURNS_WITHIN_MS
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error('still not so')
-    await delay(10)
-  }
-}
-
-/** Each verb throws, `isReachable` says no, and `listen` waits for better days, all of it soon. */
-async function failsSoon(t: Test, store: EphemeralStore): Promise<void> {
-  for (const [name, act] of Object.entries(VERBS)) {
-    const { result: error, tookMs } = await timed(() => act(store).catch((error: unknown) => error))
-    t.type(error, EphemeralUnavailable, `${name} failed after ${tookMs} ms`)
-    t.type((error as Error).cause, Error)
-    t.ok(tookMs < FAILS_WITHIN_MS, `${name} took ${tookMs} ms`)
-  }
-  const { result, tookMs } = await timed(() => store.isReachable())
-  t.equal(result, false)
-  t.ok(tookMs < FAILS_WITHIN_MS, `isReachable took ${tookMs} ms`)
-  const listening = await timed(() => store.listen('news', () => undefined))
-  t.ok(listening.tookMs < FAILS_WITHIN_MS, `listen took ${listening.tookMs} ms`)
-}
-
-/** Both connections work again: what is announced is heard. */
-async function returnsSoon(t: Test, store: EphemeralStore, heard: string[]): Promise<void> {
-  const message = `back ${performance.now()}`
-  const commands = await timed(() => until(() => store.isReachable()))
-  t.pass(`commands back after ${commands.tookMs} ms`)
-  const news = await timed(() =>
-    until(async () => {
-      await store.announce('news', message).catch(() => undefined)
-      return heard.includes(message)
-    })
-  )
-  t.ok(commands.tookMs + news.tookMs < RETURNS_WITHIN_MS, `news after ${news.tookMs} ms more`)
 }
 
 void t.test('Redis, killed and restarted: fails soon, then works again', async (t) => {

@@ -38,11 +38,24 @@ export async function startRedis(t: Teardown, settings: Record<string, string> =
   }
 }
 
-async function start(port: number, settings: Record<string, string>): Promise<ChildProcess> {
+/** @param file read before the settings; the server may write there what it is told later */
+export async function start(
+  port: number,
+  settings: Record<string, string> = {},
+  file?: string
+): Promise<ChildProcess> {
   const address = ['--port', String(port), '--bind', '127.0.0.1']
   const asked = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
   const args = [...address, '--save', '', '--appendonly', 'no', ...asked]
-  const server = spawn('redis-server', args, { stdio: 'ignore' })
+  const server = spawn('redis-server', file === undefined ? args : [file, ...args], {
+    stdio: 'ignore'
+  })
+  await answering(server, port)
+  return server
+}
+
+/** @throws when it does not get so far; it is killed then */
+export async function answering(server: ChildProcess, port: number): Promise<void> {
   server.on('error', () => {}) // shows as a server that never answers
   const deadline = performance.now() + PATIENCE_MS
   while ((await send(port, 'PING').catch(() => '')) !== '+PONG') {
@@ -52,11 +65,10 @@ async function start(port: number, settings: Record<string, string>): Promise<Ch
     }
     await sleep(5)
   }
-  return server
 }
 
-/** One command without arguments on a connection of its own; the first line of the answer. */
-async function send(port: number, command: string): Promise<string> {
+/** One command on a connection of its own, whose arguments hold no spaces; the start of the answer. */
+export async function send(port: number, command: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.setTimeout(1_000, () => socket.destroy(new Error('Redis does not answer')))
   try {

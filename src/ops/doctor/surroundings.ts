@@ -17,16 +17,31 @@ async function lookAtRedis({ redisUrl }: Config): Promise<Finding[]> {
       'Start it, or mend REDIS_URL. Meanwhile the servers go on without it, with stricter limits.'
     return [error(`The Redis of REDIS_URL does not answer or refuses us (${state.code}).`, todo)]
   }
+  const { masters, lostSentinels } = state
+  const findings: Finding[] = []
   // Nothing is only in Redis, so nothing is lost: but evicted counters let floods through.
-  if (state.maxMemoryBytes > 0 && state.evictionPolicy !== 'noeviction') {
-    return [
+  const evicting = masters.filter(
+    (one) => one.maxMemoryBytes > 0 && one.evictionPolicy !== 'noeviction'
+  )
+  if (evicting.length > 0) {
+    const where = masters.length > 1 ? ` (${evicting.length} of ${masters.length} masters)` : ''
+    findings.push(
       warn(
-        `Redis evicts keys when its memory is full (${state.evictionPolicy}): limits would forget what they counted.`,
+        `Redis evicts keys when its memory is full (${evicting[0]?.evictionPolicy ?? ''})${where}: limits would forget what they counted.`,
         'Set maxmemory-policy to noeviction.'
       )
-    ]
+    )
   }
-  return [ok('Answers.')]
+  if (lostSentinels.length > 0) {
+    findings.push(
+      warn(
+        `Sentinels that do not answer, or do not know the master: ${lostSentinels.join(', ')}.`,
+        'Start them, or mend REDIS_URL: without a majority of them nothing fails over.'
+      )
+    )
+  }
+  if (findings.length > 0) return findings
+  return [ok(masters.length > 1 ? `Answers: ${masters.length} masters.` : 'Answers.')]
 }
 
 async function lookAtSmtp({ smtpUrl }: Config): Promise<Finding[]> {

@@ -1,13 +1,22 @@
-import { isIP } from 'node:net'
+import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import {
+  parseRedisUrl,
+  REDIS_URL_FORMS,
+  tlsTo,
+  type RedisAddress,
+  type RedisNode
+} from '../../lib/redis-address.ts'
 
-const ANSWER_WITHIN_MS = 250
+/** No command takes longer, whatever kind of Redis it goes to. */
+export const ANSWER_WITHIN_MS = 250
+
+/** For ever, at most 1.2 s apart; jitter keeps replicas from returning in step. */
+const retryDelayMs = (attempt: number) => Math.min(50 * 2 ** attempt, 1000) + Math.random() * 200
 
 /** ioredis' defaults hide an outage: queue, wait, send again. Here every command fails soon instead. */
-const OPTIONS = {
-  lazyConnect: true,
-  enableOfflineQueue: false,
+const NODE_OPTIONS = {
   maxRetriesPerRequest: 1,
   commandTimeout: ANSWER_WITHIN_MS,
   // A command whose answer was lost may have happened: INCR would count twice.
@@ -20,28 +29,78 @@ const OPTIONS = {
   socketTimeout: 1000,
   disconnectTimeout: ANSWER_WITHIN_MS,
   maxLoadingRetryTime: 500,
-  // For ever, at most 1.2 s apart; jitter keeps replicas from returning in step.
-  retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000) + Math.random() * 200,
   // After a failover the old master may be a replica: look up the name anew.
   reconnectOnError: (error) => error.message.startsWith('READONLY')
 } satisfies RedisOptions
 
+const OPTIONS = {
+  ...NODE_OPTIONS,
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  retryStrategy: retryDelayMs
+} satisfies RedisOptions
+
+/** The same of a cluster, whose own queues and second tries come on top of its nodes'. */
+const CLUSTER_OPTIONS = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  clusterRetryStrategy: retryDelayMs,
+  // To where a slot has moved, yes; once more to a node that may have done it already, no.
+  maxRedirections: 4,
+  retryDelayOnFailover: 0,
+  retryDelayOnClusterDown: 0,
+  retryDelayOnTryAgain: 50,
+  // Since failures do not make it look, it looks by itself: after a failover within a second.
+  slotsRefreshInterval: 1000,
+  slotsRefreshTimeout: 2 * ANSWER_WITHIN_MS,
+  // Names stay names: a certificate is checked against them, and they may move.
+  dnsLookup: (host, found) => {
+    found(null, host)
+  }
+} satisfies ClusterOptions
+
+export type Connection = Redis | Cluster
+
 /**
- * A connection that fails within 250 ms and reconnects for ever. It is opened by `open` below.
- * @throws {TypeError} when `url` is not redis[s]://[user[:password]@]host[:port][/db]
+ * Connections that fail within 250 ms and reconnect for ever. They are opened by `open` below.
+ * @throws {TypeError} when `url` is none of Redis, Redis Sentinel or Redis Cluster
  */
-export function createConnection(url: string): Redis {
-  return new Redis({ ...parseUrl(url), ...OPTIONS })
+export function createConnection(url: string): Connection {
+  const address = addressOf(url)
+  return address.kind === 'cluster' ? createCluster(address) : createClient(address)
+}
+
+/**
+ * One more, to listen on. In a cluster that is one node, whichever: each hears what is published at any.
+ * It is a connection like all others, for ioredis' own subscriber to a cluster has no timeouts and hammers on dead nodes.
+ */
+export function createSubscriber(url: string, commands: Connection): Redis {
+  const address = addressOf(url)
+  if (address.kind !== 'cluster') return createClient(address)
+  const next = (): RedisNode => {
+    const nodes = commands instanceof Cluster ? nodesOf(commands) : []
+    const node = [...nodes, ...address.nodes][randomInt(nodes.length + address.nodes.length)]
+    return node ?? address.nodes[0]
+  }
+  const subscriber = createClient({ ...address, kind: 'single', nodes: [next()], db: 0 })
+  subscriber.on('reconnecting', () => {
+    const node = next()
+    Object.assign(subscriber.options, node, address.tls && { tls: tlsTo(node) })
+  })
+  return subscriber
 }
 
 /** Ready, or known to fail, or 1.5 s later; never throws: reconnecting goes on behind it. */
-export async function open(connections: Redis[]): Promise<void> {
-  const attempts = connections.map((connection) => connection.connect())
+export async function open(connections: Connection[]): Promise<void> {
+  const attempts = connections.map(async (connection) => {
+    await connection.connect()
+    await Promise.allSettled(mastersOf(connection).map(isOpen))
+  })
   await Promise.race([Promise.allSettled(attempts), delay(1500, undefined, { ref: false })])
 }
 
 /** Resolves once the socket is gone, 250 ms after a silent peer was asked. */
-export async function shut(connection: Redis): Promise<void> {
+export async function shut(connection: Connection): Promise<void> {
   const isConnected = ['connecting', 'connect', 'ready'].includes(connection.status)
   const ended = new Promise<void>((resolve) => connection.once('end', resolve))
   connection.disconnect()
@@ -49,26 +108,71 @@ export async function shut(connection: Redis): Promise<void> {
     await Promise.race([ended, delay(2 * ANSWER_WITHIN_MS, undefined, { ref: false })])
 }
 
-/** Read here and not by ioredis: a query in the URL would override the options above. */
-function parseUrl(url: string) {
-  const parsed = URL.parse(url)
-  const isRedis = parsed?.protocol === 'redis:' || parsed?.protocol === 'rediss:'
-  if (
-    !isRedis ||
-    parsed.hostname === '' ||
-    parsed.search !== '' ||
-    !/^\/?\d*$/.test(parsed.pathname)
-  ) {
-    throw new TypeError('the Redis URL must be redis[s]://[user[:password]@]host[:port][/db]')
+/** The masters that take writes, each with its connection: one, except in a cluster. */
+export function mastersOf(connection: Connection): Redis[] {
+  return connection instanceof Cluster ? connection.nodes('master') : [connection]
+}
+
+/** @throws when it is not, or when it does not answer in time */
+async function isOpen(node: Redis): Promise<void> {
+  if (node.status === 'ready') return
+  await new Promise<void>((resolve, reject) => {
+    node.once('ready', resolve)
+    node.once('end', reject)
+  })
+}
+
+function addressOf(url: string): RedisAddress {
+  const address = parseRedisUrl(url)
+  if (address === null) throw new TypeError(`the Redis URL must be ${REDIS_URL_FORMS}`)
+  return address
+}
+
+function createClient(address: Exclude<RedisAddress, { kind: 'cluster' }>): Redis {
+  const { username, password, db } = address
+  const login = { username, password, db }
+  if (address.kind === 'single') {
+    const [node] = address.nodes
+    return new Redis({ ...node, ...login, ...(address.tls && { tls: tlsTo(node) }), ...OPTIONS })
   }
-  const host = parsed.hostname.replace(/^\[|\]$/g, '')
-  return {
-    host,
-    port: parsed.port === '' ? 6379 : Number(parsed.port),
-    username: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
-    db: Number(parsed.pathname.slice(1)),
-    // Hosted Redis picks its certificate by SNI, which ioredis leaves out.
-    ...(parsed.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} })
-  } satisfies RedisOptions
+  const { nodes: sentinels, name, sentinels: door } = address
+  return new Redis({
+    ...login,
+    sentinels,
+    name,
+    sentinelUsername: door.username,
+    sentinelPassword: door.password,
+    sentinelCommandTimeout: 2 * ANSWER_WITHIN_MS,
+    sentinelRetryStrategy: retryDelayMs,
+    // No `failoverDetector`: the news of a failover, while it reconnects already, ends ioredis for good.
+    // A connection lost, READONLY and the role that a Redis tells at the start suffice.
+    ...(address.tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    ...OPTIONS
+  })
+}
+
+type SentinelAddress = Extract<RedisAddress, { kind: 'sentinel' }>
+
+/** One of the Sentinels itself. */
+export function createSentinel({ sentinels, tls }: SentinelAddress, node: RedisNode): Redis {
+  return new Redis({ ...node, ...sentinels, ...(tls && { tls: tlsTo(node) }), ...OPTIONS })
+}
+
+function createCluster({ nodes, username, password, tls }: RedisAddress): Cluster {
+  const cluster = new Cluster(nodes, {
+    ...CLUSTER_OPTIONS,
+    redisOptions: { username, password, ...(tls && { tls: {} }), ...NODE_OPTIONS }
+  })
+  // ioredis connects to a node with its first command, and refuses the second one meanwhile.
+  cluster.on('+node', (node: Redis) => {
+    if (node.options.readOnly !== true && node.status === 'wait') node.connect().catch(() => {})
+  })
+  return cluster
+}
+
+function nodesOf(cluster: Cluster): RedisNode[] {
+  return cluster
+    .nodes()
+    .map(({ options: { host, port } }) => ({ host: host ?? '', port: port ?? 0 }))
+    .filter(({ host, port }) => host !== '' && port !== 0)
 }

@@ -1,10 +1,18 @@
-import { ReplyError } from 'ioredis'
+import { Cluster, ReplyError } from 'ioredis'
 import { createListeners } from './listeners.ts'
-import { createConnection, open, shut } from './redis-connection.ts'
+import {
+  ANSWER_WITHIN_MS,
+  createConnection,
+  createSubscriber,
+  mastersOf,
+  open,
+  shut,
+  type Connection
+} from './redis-connection.ts'
 import { EphemeralUnavailable, checkDuration, type EphemeralStore, type OnFault } from './store.ts'
 
 export type RedisStoreOptions = {
-  /** redis:// or rediss:// */
+  /** Of one Redis, of Sentinels or of a cluster. */
   url: string
   /** Stands before every key and channel, so that several installations can share one Redis. */
   keyPrefix?: string
@@ -16,7 +24,7 @@ const HEARTBEAT_EVERY_MS = 1000
 
 /**
  * Count and expiry are one step, so no crash leaves a counter that never ends, and one that lost its
- * expiry by other means gets it back.
+ * expiry by other means gets it back. One key only: two would need a common hash tag in a cluster.
  */
 const COUNT = `
 local count = redis.call('INCR', KEYS[1])
@@ -37,7 +45,7 @@ export async function createRedisStore({
   onFault = () => {}
 }: RedisStoreOptions): Promise<EphemeralStore> {
   const commands = createConnection(url)
-  const subscriber = createConnection(url) // of its own: RESP2 allows a subscriber nothing else
+  const subscriber = createSubscriber(url, commands) // of its own: RESP2 allows it nothing else
   let closed = false
 
   const report = rateLimited((error) => {
@@ -48,7 +56,7 @@ export async function createRedisStore({
 
   async function attempt<T>(verb: string, command: () => Promise<T>): Promise<T> {
     try {
-      return await command()
+      return await inTime(command())
     } catch (error) {
       const unavailable = new EphemeralUnavailable(verb, withoutArguments(error))
       report(unavailable)
@@ -74,11 +82,12 @@ export async function createRedisStore({
     })
   }
 
-  for (const connection of [commands, subscriber]) {
-    connection.on('error', (error: Error) => {
-      report(withoutArguments(error))
-    })
+  const reportFault = (error: Error) => {
+    report(withoutArguments(error))
   }
+  commands.on('error', reportFault)
+  subscriber.on('error', reportFault)
+  commands.on('node error', reportFault)
   subscriber.on('ready', () => void subscribe())
   subscriber.on('message', (channel: string, message: string) => {
     listeners.deliver(channel.slice(channelPrefix.length), message)
@@ -124,7 +133,7 @@ export async function createRedisStore({
     },
 
     async isReachable() {
-      return commands.ping().then(
+      return inTime(lookAround(commands)).then(
         () => true,
         () => false
       )
@@ -137,6 +146,29 @@ export async function createRedisStore({
       await Promise.all([shut(commands), shut(subscriber)])
     }
   }
+}
+
+/** In a cluster a command may go on to another node, and each hop has its own 250 ms. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error('Command timed out'))
+    }, ANSWER_WITHIN_MS)
+  })
+  return Promise.race([work, tooLate]).finally(() => {
+    clearTimeout(timer)
+  })
+}
+
+/** @throws where a master does not answer, or a cluster lacks one */
+async function lookAround(commands: Connection): Promise<void> {
+  const masters = mastersOf(commands)
+  await Promise.all(masters.map((master) => master.ping()))
+  if (!(commands instanceof Cluster)) return
+  const info = await commands.cluster('INFO')
+  if (masters.length === 0 || !/^cluster_state:ok\r?$/m.test(info))
+    throw new Error('Cluster is down')
 }
 
 function rateLimited(onFault: OnFault): OnFault {
@@ -152,5 +184,6 @@ function rateLimited(onFault: OnFault): OnFault {
 function withoutArguments(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error))
   if ('command' in error) delete error.command
+  if ('lastNodeError' in error) withoutArguments(error.lastNodeError)
   return error
 }
