@@ -2,6 +2,7 @@ import type { AuditEventType, RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
+import { Prisma } from '../platform/prisma/client.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 import type { EndReason } from '../sessions/session.ts'
 
@@ -41,10 +42,10 @@ export function createUserAdminStore(deps: UserAdminStoreDeps) {
   /** Ids of people, the newest first. */
   async function findIds(filter: UserFilter): Promise<string[]> {
     const { usernamePrefix, status, role, before, limit } = filter
+    if (usernamePrefix !== undefined) return findIdsNamed(usernamePrefix, filter)
     const rows = await postgres.read((db) =>
       db.user.findMany({
         where: {
-          ...(usernamePrefix !== undefined && { username: { startsWith: usernamePrefix } }),
           ...(status !== undefined && { status }),
           ...(role !== undefined && { roles: { has: role } }),
           ...(before !== undefined && { id: { lt: before } })
@@ -53,6 +54,33 @@ export function createUserAdminStore(deps: UserAdminStoreDeps) {
         take: limit,
         select: { id: true }
       })
+    )
+    return rows.map(({ id }) => id)
+  }
+
+  /**
+   * Those whose username begins so are read from its index, and then sorted: left to itself Postgres goes
+   * through everybody, the newest first, in the hope of meeting enough of them soon.
+   */
+  async function findIdsNamed(
+    usernamePrefix: string,
+    { status, role, before, limit }: UserFilter
+  ): Promise<string[]> {
+    const beginning = `${usernamePrefix.replaceAll('_', '\\_')}%`
+    const conditions = [
+      Prisma.sql`TRUE`,
+      ...(before === undefined ? [] : [Prisma.sql`id < ${before}::uuid`]),
+      ...(status === undefined
+        ? []
+        : [Prisma.sql`id IN (SELECT id FROM users WHERE status = ${status}::user_status)`]),
+      ...(role === undefined
+        ? []
+        : [Prisma.sql`id IN (SELECT id FROM users WHERE roles @> ARRAY[${role}])`])
+    ]
+    const rows = await postgres.read(
+      (db) => db.$queryRaw<{ id: string }[]>`
+        WITH named AS MATERIALIZED (SELECT id FROM users WHERE username LIKE ${beginning})
+        SELECT id FROM named WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY id DESC LIMIT ${limit}`
     )
     return rows.map(({ id }) => id)
   }

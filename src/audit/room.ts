@@ -4,15 +4,17 @@ import type { Platform } from '../platform/open-platform.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { createChainCheck } from './chain-check.ts'
 import { createChainStore } from './chain-store.ts'
+import { createPartitionStore } from './partition-store.ts'
 import { createAudit } from './record.ts'
 import { createSealStore } from './seal-store.ts'
 
 const SEAL_EVERY_MS = 10_000
+const LOOK_AHEAD_EVERY_MS = 600_000
 
 /** The head of the chain in the log, where whoever cuts the end of the table off cannot reach. */
 export type LogSeal = (line: { seal: number; events: number; head: string }, text: string) => void
 
-/** The audit trail, and what seals it in the background. */
+/** The audit trail, and what seals it and makes room for its next months in the background. */
 export function openAudit(
   { postgres, sealer, clock, dataKeys, metrics }: Platform,
   logSeal: LogSeal,
@@ -33,8 +35,21 @@ export function openAudit(
     }
   }
 
-  const loop = startLoop({ intervalMs: SEAL_EVERY_MS, work: sealAll, onFault })
-  return { record: createAudit({ sealer, clock }), sealAll, stop: loop.stop }
+  const { makeAhead } = createPartitionStore(postgres)
+  const loops = [
+    startLoop({ intervalMs: SEAL_EVERY_MS, work: sealAll, onFault }),
+    startLoop({
+      intervalMs: LOOK_AHEAD_EVERY_MS,
+      work: async () => {
+        await makeAhead()
+      },
+      onFault
+    })
+  ]
+  const stop = async () => {
+    await Promise.all(loops.map((loop) => loop.stop()))
+  }
+  return { record: createAudit({ sealer, clock }), sealAll, stop }
 }
 
 /** What holds the trail against its seals, and a head from the log against them. */

@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from './postgres.ts'
 
 /** The work that exactly one server may do at a time. The numbers are Postgres' lock keys, ours for good. */
-const LOCKS = { data_keys: 1, signing_keys: 2, purge: 3, audit_seal: 10 } as const
+const LOCKS = {
+  data_keys: 1,
+  signing_keys: 2,
+  purge: 3,
+  audit_seal: 10,
+  audit_partitions: 11
+} as const
 const NAMESPACE = 0x1a7c
 
 const ASK_AGAIN_MS = 50

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { withConnection } from './migrate/connection.ts'
 import { openEngine } from './migrate/engine.ts'
@@ -22,6 +23,7 @@ export type MigrateOptions = {
 const NO_FILTER = { externalTables: [], externalEnums: [] }
 /** The lock that `prisma migrate` takes, taken here without its limit of 10 seconds. */
 const MIGRATION_LOCK = 72707369
+const ASK_AGAIN_MS = 100
 
 /**
  * Brings the database to the newest migration; of many callers one does it and the others wait.
@@ -34,7 +36,7 @@ export async function applyMigrations(options: MigrateOptions): Promise<{ applie
   const migrations = await readMigrations(folder)
   return withConnection(databaseUrl, async (pool) => {
     if ((await findPending(pool, migrations)).length === 0) return { applied: [] }
-    await pool.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await waitForLock(pool)
     if ((await findPending(pool, migrations)).length === 0) return { applied: [] }
     return apply(pool, folder, migrations)
   })
@@ -75,6 +77,21 @@ export async function schemaDrift(
 /** The SQL from the migrated database to `schema.prisma`; empty when nothing changed. */
 export async function draftMigration(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string> {
   return (await schemaDrift(databaseUrl, folder)) ?? ''
+}
+
+/**
+ * Asks again and again: a statement that waits would hold a snapshot, and an index that is built
+ * concurrently waits for every snapshot, so the two would wait for each other.
+ */
+async function waitForLock(pool: pg.Pool): Promise<void> {
+  for (;;) {
+    const { rows } = await pool.query<{ isLocked: boolean }>(
+      'SELECT pg_try_advisory_lock($1) AS "isLocked"',
+      [MIGRATION_LOCK]
+    )
+    if (rows[0]?.isLocked === true) return
+    await delay(ASK_AGAIN_MS)
+  }
 }
 
 async function findPending(pool: pg.Pool, migrations: Migration[]): Promise<string[]> {

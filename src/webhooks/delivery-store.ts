@@ -73,13 +73,28 @@ const RECENT = {
      WHERE endpoint_id = $1 ORDER BY event_id DESC LIMIT $2`
 }
 
-const PRUNE = {
-  name: 'webhook_prune',
+const PRUNE_OLD = {
+  name: 'webhook_prune_old',
   text: `
     DELETE FROM webhook_delivery WHERE (endpoint_id, event_id) IN (
       SELECT endpoint_id, event_id FROM webhook_delivery
        WHERE coalesce(sent_at, parked_at) < latchkey_now() - make_interval(days => ${KEEP_DAYS})
-          OR endpoint_id NOT IN (SELECT id FROM webhook_endpoint)
+       LIMIT ${PRUNE_ROWS}) RETURNING 1`
+}
+
+/** Goes from one endpoint to the next in the primary key: it reads as many rows as there are endpoints. */
+const PRUNE_ORPHANS = {
+  name: 'webhook_prune_orphans',
+  text: `
+    WITH RECURSIVE told (id) AS (
+      (SELECT endpoint_id FROM webhook_delivery ORDER BY endpoint_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT endpoint_id FROM webhook_delivery WHERE endpoint_id > told.id ORDER BY endpoint_id LIMIT 1)
+        FROM told WHERE told.id IS NOT NULL)
+    DELETE FROM webhook_delivery WHERE (endpoint_id, event_id) IN (
+      SELECT orphan.endpoint_id, orphan.event_id
+        FROM told JOIN webhook_delivery AS orphan ON orphan.endpoint_id = told.id
+       WHERE NOT EXISTS (SELECT FROM webhook_endpoint AS endpoint WHERE endpoint.id = told.id)
        LIMIT ${PRUNE_ROWS}) RETURNING 1`
 }
 
@@ -151,9 +166,8 @@ export function createDeliveryStore({ postgres, record }: DeliveryStoreDeps) {
 
   /** Removes what was sent or parked long ago, and what was meant for endpoints that are gone. */
   async function prune(): Promise<void> {
-    for (;;) {
-      const { length } = await postgres.query(PRUNE, [])
-      if (length < PRUNE_ROWS) return
+    for (const statement of [PRUNE_OLD, PRUNE_ORPHANS]) {
+      while ((await postgres.query(statement, [])).length === PRUNE_ROWS);
     }
   }
 

@@ -1,3 +1,4 @@
+import { firstIdAt } from '../audit/chain.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { Prisma } from '../platform/prisma/client.ts'
@@ -5,6 +6,7 @@ import type { WebhookAct } from './endpoint.ts'
 
 /** More than that takes a second call. */
 const MAX_EVENTS = 10_000
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** Events from `since` on, until just before `until` where there is one. */
 export type ReplayRange = { since: Date; until: Date | null }
@@ -45,12 +47,14 @@ export function createReplayStore({ postgres, record }: ReplayStoreDeps) {
     endpointId: string,
     { since, until }: ReplayRange
   ): Promise<Replayed> {
+    // An event's id says its time: ids find the months that are meant, and their order is that of time.
+    const before = until === null ? LAST_ID : firstIdAt(until)
     const chosen = Prisma.sql`
       SELECT endpoint.id AS endpoint_id, event.id AS event_id, event.at
         FROM webhook_endpoint AS endpoint, audit_event AS event
        WHERE endpoint.id = ${endpointId}::uuid AND webhook_wants(endpoint.events, event.type)
-         AND event.at >= ${since}::timestamptz AND event.at < coalesce(${until}::timestamptz, 'infinity')
-       ORDER BY event.at, event.id LIMIT ${MAX_EVENTS}`
+         AND event.id >= ${firstIdAt(since)}::uuid AND event.id < ${before}::uuid
+       ORDER BY event.id LIMIT ${MAX_EVENTS}`
     return (await replay(act, endpointId, chosen)) ?? { events: 0, nextSince: null }
   }
 

@@ -106,6 +106,11 @@ void t.test(
       person.id
     ])
     t.strictSame(await found('username=findable'), [person.id])
+    t.strictSame(await found('username=findable&status=active&role=user'), [person.id])
+    t.strictSame(await found('username=findable&status=disabled'), [])
+    t.strictSame(await found('username=findable&role=admin'), [])
+    t.strictSame(await found(`username=findable&cursor=${person.id}`), [], 'that was the last')
+    t.strictSame(await found('username=findable_'), [], 'no character stands for others')
     t.strictSame(await found('role=admin'), [claimsOf(admin.accessToken)['sub']])
     t.strictSame(await found('status=disabled'), [])
   }

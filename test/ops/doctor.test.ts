@@ -62,8 +62,8 @@ void t.test('a healthy installation, then a head that the chain lacks: 0, then 1
   t.strictSame([...new Set(bad.map(({ check }) => check))], ['durability'])
   t.match(bad[0]?.says, /^fsync is off/)
   const checks = ['settings', 'postgres', 'durability', 'migrations', 'clock', 'keys']
-  const more = ['signing keys', 'audit trail', 'outbox', 'passwords', 'redis', 'smtp']
-  t.strictSame([...new Set(healthy.map(({ check }) => check))], [...checks, ...more])
+  const holdings = ['signing keys', 'audit trail', 'audit months', 'outbox', 'passwords']
+  t.strictSame([...new Set(healthy.map(({ check }) => check))], [...checks, ...holdings, 'redis', 'smtp'])
   t.ok(healthy.every(({ level, todo }) => (level === 'ok') === (todo === undefined)))
 
   const trail = await openTrail(t, app.env)
@@ -207,6 +207,15 @@ void t.test('an audit trail that somebody was at, or that nobody seals: named', 
     { level: 'error', says: `gone: ${gone}` },
     { level: 'error', says: `changed: ${changed}` }
   ])
+
+  await trail.sql(`INSERT INTO audit_event_default (id, at, type) VALUES (gen_random_uuid(), now(), 'x')`)
+  await trail.sql(`CREATE OR REPLACE FUNCTION latchkey_now() RETURNS timestamptz LANGUAGE sql STABLE
+                   AS $$ SELECT now() + interval '95 days' $$`)
+  t.match(await findings('audit months', {}, other), [
+    { level: 'warn', says: 'The next month of the audit trail has no partition' },
+    { level: 'note', says: '1 audit event in the default partition' }
+  ])
+
   const lonely = await openTrail(t, (await startApp(t)).env)
   await lonely.write({})
   await lonely.sql(`CREATE OR REPLACE FUNCTION latchkey_now() RETURNS timestamptz LANGUAGE sql STABLE

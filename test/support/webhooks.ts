@@ -122,7 +122,9 @@ export async function deliveries({ sql }: TestApp, endpointId?: string): Promise
 /** Makes an event without a request: what any feature would write. */
 export async function record({ sql }: TestApp, type: string, count = 1): Promise<string[]> {
   const rows = await sql<{ id: string }>(
-    `INSERT INTO audit_event (id, at, type) SELECT gen_random_uuid(), latchkey_now(), $1
+    `INSERT INTO audit_event (id, at, type)
+     SELECT overlay(gen_random_uuid()::text PLACING left(audit_first_id(latchkey_now())::text, 13) FROM 1)::uuid,
+            latchkey_now(), $1
        FROM generate_series(1, $2) RETURNING id`,
     [type, count]
   )

@@ -111,8 +111,8 @@ void t.test('more than one call takes, replayed: tells where to go on', async (t
   const since = new Date(Date.parse(await now()) - 3_000).toISOString()
   await app.sql(
     `INSERT INTO audit_event (id, at, type)
-     SELECT gen_random_uuid(), latchkey_now() + make_interval(secs => n / 1000.0), 'account.erased'
-       FROM generate_series(0, 10004) AS n`
+     SELECT overlay(gen_random_uuid()::text PLACING left(audit_first_id(at)::text, 13) FROM 1)::uuid, at, 'account.erased'
+       FROM generate_series(0, 10004) AS n, LATERAL (SELECT latchkey_now() + make_interval(secs => n / 1000.0) AS at) AS row`
   )
   const until = new Date(Date.parse(since) + 60_000).toISOString()
   // A receiver that takes nothing, so that the rows stay to be counted.

@@ -29,6 +29,18 @@ const FOREIGN_HASHES = {
      WHERE password_hash IS NOT NULL AND password_hash NOT LIKE '$argon2id$%'`
 }
 
+const COUNTED_STRAYS = 10_000
+const AUDIT_MONTHS = {
+  name: 'doctor_audit_months',
+  text: `
+    SELECT (SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'audit_event'::regclass) - 1 AS partitions,
+           coalesce(audit_partitions_end() > audit_first_id(audit_month(latchkey_now(), 1)), FALSE) AS "hasNext",
+           (SELECT count(*)::int FROM (SELECT FROM audit_event_default LIMIT ${COUNTED_STRAYS}) AS stray) AS strays`
+}
+
+/** `hasNext`: the next month has its partition. `strays` lie in the default one, counted up to ten thousand. */
+export type AuditMonths = { partitions: number; hasNext: boolean; strays: number }
+
 export type ServerFacts = {
   version: string
   fsync: string
@@ -55,6 +67,7 @@ export function createFactsStore(postgres: Postgres) {
   return {
     server: () => one<ServerFacts>(SERVER),
     outbox: () => one<OutboxFacts>(OUTBOX),
+    auditMonths: () => one<AuditMonths>(AUDIT_MONTHS),
     foreignHashes: async () => (await one<{ count: number }>(FOREIGN_HASHES)).count,
     now: async () =>
       (await one<{ now: Date }>({ name: 'doctor_now', text: 'SELECT latchkey_now() AS now' })).now

@@ -1,6 +1,7 @@
 import type { ChainReport } from '../../audit/chain-check.ts'
 import { KEY_PURPOSES, type DataKeyState } from '../../platform/keys/data-keys.ts'
 import { phaseOf, type KeyPhase } from '../../signing/key-ring.ts'
+import { lookAtAuditMonths } from './audit-months.ts'
 import { lookAtChain } from './chain.ts'
 import type { FactsStore } from './facts-store.ts'
 import { amount, duration, error, note, ok, warn, type Check, type Finding } from './finding.ts'
@@ -29,6 +30,7 @@ export const HOLDINGS: readonly Check<HoldingsSubject>[] = [
   { name: 'keys', look: lookAtDataKeys },
   { name: 'signing keys', look: lookAtSigningKeys },
   { name: 'audit trail', look: lookAtChain },
+  { name: 'audit months', look: lookAtAuditMonths },
   { name: 'outbox', look: lookAtOutbox },
   { name: 'passwords', look: lookAtPasswords }
 ]

@@ -1,0 +1,213 @@
+import pg from 'pg'
+import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
+import { userPlace } from '../../src/accounts/user.ts'
+import type { Platform } from '../../src/platform/open-platform.ts'
+import {
+  emailOf,
+  idInSql,
+  PASSWORD,
+  REVOKED_EACH,
+  SPAN_MS,
+  userIdOf,
+  type Population
+} from './population.ts'
+
+const PEOPLE_PER_STATEMENT = 10_000
+const ROWS_PER_STATEMENT = 500_000
+const WORKERS = 4
+/** Of partitions for events of the past. */
+const MONTHS = 25
+
+export type FillDeps = {
+  databaseUrl: string
+  sealer: Platform['sealer']
+  population: Population
+  tell: (line: string) => void
+}
+
+/**
+ * Fills a migrated, empty database as its superuser: triggers and foreign keys are passed over, indexes are
+ * made afterwards. Every row is one that the server could have written, with two exceptions: the addresses in
+ * sessions and events are bytes that open to nothing, and old events are in no seal.
+ */
+export async function fill({ databaseUrl, sealer, population, tell }: FillDeps): Promise<void> {
+  const { users, sessions, events } = population
+  await withClient(databaseUrl, population, async (client) => {
+    const { rowCount } = await client.query('SELECT FROM users LIMIT 1')
+    if (rowCount !== 0) throw new Error('This database has users: fill an empty one.')
+    const indexes = await dropIndexes(client)
+    await client.query(
+      `SELECT make_audit_partition(now() - make_interval(months => back)) FROM generate_series(1, ${MONTHS}) AS back`
+    )
+    await step('people', users, () => fillPeople({ databaseUrl, sealer, population }))
+    await step('sessions', sessions, () => inChunks(databaseUrl, population, sessions, SESSIONS))
+    await step('events', events, () => inChunks(databaseUrl, population, events, EVENTS))
+    await client.query("SET maintenance_work_mem = '512MB'")
+    for (const { name, definition } of indexes) {
+      await step(name, 0, () => client.query(definition))
+    }
+    await step('vacuum', 0, () => client.query('VACUUM (ANALYZE, FREEZE)'))
+  })
+
+  async function step(what: string, rows: number, work: () => Promise<unknown>): Promise<void> {
+    const startedAtMs = performance.now()
+    await work()
+    const seconds = (performance.now() - startedAtMs) / 1_000
+    const rate = rows === 0 ? '' : `, ${Math.round(rows / seconds)} a second`
+    tell(`${what}: ${rows === 0 ? '' : `${rows} in `}${seconds.toFixed(1)} s${rate}`)
+  }
+}
+
+/** All but the primary keys: those are in the order of the rows. @returns what makes them again */
+async function dropIndexes(client: pg.Client): Promise<{ name: string; definition: string }[]> {
+  const { rows } = await client.query<{ name: string; definition: string }>(`
+    SELECT relname AS name, pg_get_indexdef(indexrelid) AS definition
+      FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+     WHERE indrelid IN ('users'::regclass, 'session'::regclass, 'audit_event'::regclass)
+       AND NOT indisprimary ORDER BY 1`)
+  for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
+  return rows.map(({ name, definition }) => ({
+    name,
+    definition: definition.replace(' ON ONLY ', ' ON ')
+  }))
+}
+
+type PeopleDeps = Pick<FillDeps, 'databaseUrl' | 'sealer' | 'population'>
+
+/** Their addresses are sealed and indexed for real, so that each of them can log in; all have one password. */
+async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Promise<void> {
+  const hasher = await createPasswordHasher({
+    memoryKib: 19_456,
+    passes: 2,
+    concurrency: 1,
+    queueLength: 1
+  })
+  const passwordHash = await hasher.hash(PASSWORD)
+  let next = 0
+  await inParallel(databaseUrl, population, async (client) => {
+    while (next < population.users) {
+      const first = next
+      next += PEOPLE_PER_STATEMENT
+      const numbers = Array.from(
+        { length: Math.min(PEOPLE_PER_STATEMENT, population.users - first) },
+        (_, index) => first + index
+      )
+      const ids = numbers.map((n) => userIdOf(n, population))
+      await client.query(PEOPLE, [
+        numbers,
+        ids,
+        numbers.map((n) => hex(sealer.emailIndex(emailOf(n)))),
+        ids.map((id, index) =>
+          hex(
+            sealer.sealBytes(
+              'sealing',
+              Buffer.from(emailOf(first + index)),
+              userPlace(id, 'email_sealed')
+            )
+          )
+        ),
+        passwordHash
+      ])
+      const keyPlace = (row: string) => ({ table: 'audit_key', column: 'sealed_key', row })
+      const sealedKeys = ids.map((id) => hex(sealer.sealBytes('audit', KEY, keyPlace(id))))
+      await client.query(AUDIT_KEYS, [ids, sealedKeys])
+    }
+  })
+}
+
+const KEY = Buffer.alloc(32, 7)
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** One in five has a username, one in a thousand is disabled, one in ten thousand an administrator. */
+const PEOPLE = `
+  WITH person AS (
+    SELECT *, to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)::timestamptz(3) AS at
+      FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) AS person (n, id, email_index, email_sealed)),
+    named AS (
+      INSERT INTO username (username, holder_id) SELECT 'person' || n, id FROM person WHERE n % 5 = 0)
+  INSERT INTO users (id, email_index, email_sealed, email_verified_at, username, password_hash, roles, status,
+                     created_at, updated_at)
+  SELECT id, decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
+         $5, CASE WHEN n % 10000 = 0 THEN '{admin,user}' ELSE '{user}' END::text[],
+         CASE WHEN n % 1000 = 999 THEN 'disabled' ELSE 'active' END::user_status, at, at
+    FROM person`
+
+const AUDIT_KEYS = `
+  INSERT INTO audit_key (user_id, sealed_key)
+  SELECT id, decode(sealed_key, 'hex') FROM unnest($1::uuid[], $2::text[]) AS person (id, sealed_key)`
+
+/** Statements for the rows from $1 until before $2. */
+type Chunk = (population: Population) => string
+
+const PERSON = (n: string, { users }: Population) =>
+  `pg_temp.growth_id('users', ${n}, pg_temp.growth_ms(${n}, ${users}, ${SPAN_MS.users}))`
+
+const SESSIONS: Chunk = (population) => `
+  INSERT INTO session (id, user_id, client_id, secret_hash, generation, rotated_at, last_used_at, created_at,
+                       expires_at, idle_expires_at, revoked_at, revoke_reason, scope, auth_time, amr, device,
+                       address_sealed)
+  SELECT id, ${PERSON(`n % ${population.users}`, population)}, 'latchkey', sha256(sha256(id::text::bytea)),
+         (random() * 200)::int, used, used, at, at + interval '30 days', used + interval '14 days',
+         CASE WHEN n % ${REVOKED_EACH} = 0 THEN used + interval '1 minute' END,
+         CASE WHEN n % ${REVOKED_EACH} = 0 THEN 'logout' END,
+         'account', at, '{pwd}', 'Firefox on Linux', '\\x0100000000'::bytea || sha256(id::text::bytea)
+    FROM (SELECT n, pg_temp.growth_id('sessions', n, ms) AS id, to_timestamp(ms / 1000.0)::timestamptz(3) AS at,
+                 greatest(to_timestamp(ms / 1000.0),
+                          to_timestamp(${population.asOfMs} / 1000.0) - (2 + random() * 8) * interval '1 day'
+                         )::timestamptz(3) AS used
+            FROM (SELECT n, pg_temp.growth_ms(n, ${population.sessions}, ${SPAN_MS.sessions}) AS ms
+                    FROM generate_series($1::bigint, $2::bigint - 1) AS n) AS numbered) AS session`
+
+/** A tenth of all, the oldest, are of one type that never came again. */
+const EVENTS: Chunk = (population) => `
+  INSERT INTO audit_event (id, at, type, user_id, session_id, client_id, request_id, address_sealed, details)
+  SELECT pg_temp.growth_id('events', n, ms), to_timestamp(ms / 1000.0)::timestamptz(3), type,
+         CASE WHEN type <> 'login.failed' THEN ${PERSON(`n * 7919 % ${population.users}`, population)} END,
+         CASE WHEN type IN ('login.succeeded', 'session.ended')
+              THEN pg_temp.growth_id('sessions', n, ms) END,
+         CASE WHEN type = 'login.succeeded' THEN 'latchkey' END, gen_random_uuid()::text,
+         '\\x0100000000'::bytea || sha256(n::text::bytea), '{}'
+    FROM (SELECT n, pg_temp.growth_ms(n, ${population.events}, ${SPAN_MS.events}) AS ms,
+                 CASE WHEN n < ${population.events} / 10 THEN 'account.imported'
+                      WHEN n % 10 < 6 THEN 'login.succeeded' WHEN n % 10 < 8 THEN 'session.ended'
+                      WHEN n % 10 < 9 THEN 'login.failed' WHEN n % 1000 = 9 THEN 'password.reset'
+                      ELSE 'account.verified' END AS type
+            FROM generate_series($1::bigint, $2::bigint - 1) AS n) AS numbered`
+
+async function inChunks(databaseUrl: string, population: Population, rows: number, chunk: Chunk) {
+  let next = 0
+  await inParallel(databaseUrl, population, async (client) => {
+    while (next < rows) {
+      const first = next
+      next = Math.min(rows, first + ROWS_PER_STATEMENT)
+      await client.query(chunk(population), [first, next])
+    }
+  })
+}
+
+async function inParallel(
+  databaseUrl: string,
+  population: Population,
+  work: (client: pg.Client) => Promise<void>
+): Promise<void> {
+  await Promise.all(
+    Array.from({ length: WORKERS }, () => withClient(databaseUrl, population, work))
+  )
+}
+
+async function withClient(
+  databaseUrl: string,
+  population: Population,
+  work: (client: pg.Client) => Promise<void>
+): Promise<void> {
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    await client.query('SET session_replication_role = replica')
+    await client.query('SET synchronous_commit = off')
+    await client.query(idInSql(population))
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,66 @@
+import { Agent, request } from 'node:http'
+import { once } from 'node:events'
+
+export type Answer = { status: number; body: string; tookMs: number }
+export type Ask = { method?: string; path: string; token?: string; body?: object }
+
+/** Keeps its connections open: what is measured is the answer alone. */
+export function createClient(port: number, connections: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+
+  async function ask({ method = 'GET', path, token, body }: Ask): Promise<Answer> {
+    const text = body === undefined ? '' : JSON.stringify(body)
+    const headers = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(text)
+      })
+    }
+    const startedAtMs = performance.now()
+    const sent = request({ agent, port, host: '127.0.0.1', method, path, headers })
+    sent.end(text)
+    const [answer] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+    const chunks = (await answer.toArray()) as Buffer[]
+    const tookMs = performance.now() - startedAtMs
+    return { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString(), tookMs }
+  }
+
+  return {
+    ask,
+    close: () => {
+      agent.destroy()
+    }
+  }
+}
+
+export type Slice = { count: number; ms: number; tookMs: number[] }
+
+/** Asks again and again, so many at a time, for so long. A wrong answer ends it: it is no throughput. */
+export async function drive(
+  connections: number,
+  forMs: number,
+  one: () => Promise<Answer>
+): Promise<Slice> {
+  const startedAtMs = performance.now()
+  const tookMs: number[] = []
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (performance.now() - startedAtMs < forMs) {
+        const { status, body, tookMs: ms } = await one()
+        if (status !== 200) throw new Error(`${status}: ${body.slice(0, 200)}`)
+        tookMs.push(ms)
+      }
+    })
+  )
+  return { count: tookMs.length, ms: performance.now() - startedAtMs, tookMs }
+}
+
+export function median(values: number[]): number {
+  return percentile(values, 0.5)
+}
+
+export function percentile(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
+}
