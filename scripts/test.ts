@@ -10,6 +10,7 @@ import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
 import { ensureChromium } from './test/chromium.ts'
+import { ensurePgBouncer } from './test/pgbouncer.ts'
 import { ensureProxies } from './test/proxies.ts'
 import { ensureRedis } from './test/redis.ts'
 import { createReport } from './test/report.ts'
@@ -32,6 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await ensureRedis()
   await ensureChromium(selectedFiles())
+  await ensurePgBouncer(selectedFiles())
   await ensureProxies(selectedFiles())
   const code = await withPostgres(runTap)
   process.exitCode = interruption.signal.aborted ? 130 : code

@@ -125,8 +125,8 @@ async function setRoles(platform: Platform, email: EmailAddress, roles: string[]
 }
 
 async function apply(platform: Platform, email: EmailAddress, change: UserChange): Promise<void> {
-  const { postgres, sealer, clock, dataKeys } = platform
-  const user = await createUserStore({ postgres, sealer }).findUserByEmail(email.canonical)
+  const { postgres, reader, sealer, clock, dataKeys } = platform
+  const user = await createUserStore({ postgres, reader, sealer }).findUserByEmail(email.canonical)
   if (user === null) throw new ScriptError('There is no account with this address.')
   const record = createAudit({ sealer, clock })
   const endSessions = createSessionEnder({
@@ -135,7 +135,7 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
     tellClients: createLogoutNotices(createOutbox({ sealer, clock }).enqueue)
   })
   const { killPending } = createMailTokenStore({ dataKeys, sealer, clock })
-  const store = createUserAdminStore({ postgres, clock, killPending, endSessions, record })
+  const store = createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record })
   const origin = { requestId: 'npm run users', address: 'operator' }
   const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)
   console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)

@@ -59,7 +59,7 @@ async function openDatabase(
     })
     return embedded
   }
-  await prepareDatabase(url, config.production)
+  await prepareDatabase(config.databaseDirectUrl ?? url, config.production)
   return { url, release: () => Promise.resolve() }
 }
 

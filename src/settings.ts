@@ -14,6 +14,7 @@ import {
   oneOf,
   origin,
   originList,
+  postgresUrl,
   proxyList,
   redisUrl,
   secret,
@@ -72,9 +73,27 @@ export const SETTINGS = {
   port: optional('PORT', 'Port to listen on', integer(1, 65_535), 3000),
   databaseUrl: unset(
     'DATABASE_URL',
-    'Postgres',
-    url('postgres:', 'postgresql:'),
+    'Postgres, or a PgBouncer before it; several hosts (`a:5432,b:5432`) are a primary and its standbys, see [docs/postgres.md](docs/postgres.md)',
+    postgresUrl,
     'embedded Postgres; required in production'
+  ),
+  databaseDirectUrl: unset(
+    'DATABASE_DIRECT_URL',
+    'Postgres itself, where `DATABASE_URL` is a PgBouncer: migrations need a session',
+    postgresUrl,
+    '`DATABASE_URL`'
+  ),
+  databaseReplicaUrl: unset(
+    'DATABASE_REPLICA_URL',
+    'A streaming standby that answers what administrators read: lists of people, audit events',
+    postgresUrl,
+    'the primary answers'
+  ),
+  databaseNamedStatements: optional(
+    'DATABASE_NAMED_STATEMENTS',
+    'Prepare hot statements once a connection; `false` behind a PgBouncer in transaction mode that keeps none (before 1.21)',
+    boolean,
+    true
   ),
   databasePoolSize: optional(
     'DATABASE_POOL_SIZE',

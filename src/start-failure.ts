@@ -2,6 +2,7 @@ import { ConfigError } from './config.ts'
 import { UnavailableError } from './errors.ts'
 import { KeyEncryptionKeyError } from './platform/keys/data-keys.ts'
 import { PostgresUnusableError, refusalOf } from './platform/migrate/connection.ts'
+import { StatementNamesError } from './platform/postgres/statement-names.ts'
 import { StartError } from './platform/start-error.ts'
 
 const MENDABLE = [ConfigError, StartError, KeyEncryptionKeyError]
@@ -26,6 +27,7 @@ export function explainStartFailure(
   if (error instanceof PostgresUnusableError) {
     return `The Postgres of ${databaseSetting} ${refusalOf(error.code)}.`
   }
+  if (error instanceof StatementNamesError) return error.advice
   if (error instanceof UnavailableError)
     return `The Postgres of ${databaseSetting} does not answer.`
   const { code = '', syscall = '', port } = error as ListenError

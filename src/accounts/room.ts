@@ -52,7 +52,7 @@ export type Accounts = Awaited<ReturnType<typeof openAccounts>>
 /** Everything that a person does with an account, apart from logging in. */
 export async function openAccounts(deps: AccountsDeps) {
   const { platform, config, record, mail, abuse, endSessions, revocationFeed, onFault } = deps
-  const { postgres, sealer, clock, dataKeys } = platform
+  const { postgres, reader, sealer, clock, dataKeys } = platform
   const { issuer } = config
   const hasher = await createPasswordHasher({
     memoryKib: config.argon2MemoryKib,
@@ -72,7 +72,7 @@ export async function openAccounts(deps: AccountsDeps) {
   const sendReset = createResetMails(writing)
   const verificationStore = createVerificationStore({ ...writing, makeUser, sendReset })
   const passwordStore = createPasswordStore({ ...writing, sendReset })
-  const users = createUserStore({ postgres, sealer })
+  const users = createUserStore({ postgres, reader, sealer })
   platform.metrics.gauge(
     'foreign_password_hashes',
     'Users whose password is still hashed as another system did; beyond ten thousand an estimate',
@@ -128,7 +128,7 @@ export async function openAccounts(deps: AccountsDeps) {
     tellFailedProof,
     revocationFeed
   })
-  const { find: findEvents } = createAuditTrail({ postgres, sealer })
+  const { find: findEvents } = createAuditTrail({ reader: postgres, sealer })
   const profiles = createProfiles({
     store: profileStore,
     users,
@@ -161,6 +161,7 @@ export async function openAccounts(deps: AccountsDeps) {
     tellFailedLogin: failures.tellLogin,
     killPending: mailTokens.killPending,
     findUser: users.findById,
+    showUsers: users.showByIds,
     findUserByEmail: users.findUserByEmail,
     stop: async () => {
       await Promise.all([requests.stop(), rolesLoop.stop(), closePolicy()])

@@ -1,5 +1,6 @@
 import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Reader } from '../platform/replica.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { userPlace, type User } from './user.ts'
 
@@ -8,7 +9,7 @@ export type UserStore = ReturnType<typeof createUserStore>
 /** `user` is opened when it is asked for: whoever is refused before takes no longer than for nobody. */
 export type StoredCredentials = { userId: string; readonly user: User; passwordHash: string | null }
 
-export type UserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer'>
+export type UserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer'> & { reader: Reader }
 
 const COUNTED_FOREIGN = 10_000
 /** Its condition is the one of the partial index, word for word: the others are never looked at. */
@@ -19,7 +20,7 @@ const COUNT_FOREIGN = {
            FROM (SELECT id FROM users WHERE password_hash NOT LIKE '$argon2id$%' LIMIT $1) AS foreign_hashes`
 }
 
-export function createUserStore({ postgres, sealer }: UserStoreDeps) {
+export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
   async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
     const emailIndex = sealer.emailIndex(canonicalEmail)
     return opened(await postgres.read((db) => db.user.findUnique({ where: { emailIndex } })))
@@ -35,6 +36,13 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
 
   async function findById(id: string): Promise<User | null> {
     return (await findCredentials(id))?.user ?? null
+  }
+
+  /** People in the order of their ids, to be looked at: nothing is decided by what this says. */
+  async function showByIds(ids: string[]): Promise<User[]> {
+    const rows = await reader.read((db) => db.user.findMany({ where: { id: { in: ids } } }))
+    const users = new Map(rows.map((row) => [row.id, openUser(row, sealer)]))
+    return ids.map((id) => users.get(id)).filter((user) => user !== undefined)
   }
 
   async function findCredentials(id: string): Promise<StoredCredentials | null> {
@@ -78,6 +86,7 @@ export function createUserStore({ postgres, sealer }: UserStoreDeps) {
     findUserByEmail,
     findByUsername,
     findById,
+    showByIds,
     findCredentials,
     replaceHash,
     countForeignHashes

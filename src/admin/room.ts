@@ -24,11 +24,11 @@ export type AdminDeps = {
 /** What an administrator sees and does. */
 export function openAdmin(deps: AdminDeps) {
   const { platform, record, abuse, endSessions, revocationFeed, accounts, sessions } = deps
-  const { postgres, clock, sealer } = platform
+  const { postgres, reader, clock, sealer } = platform
   const { killPending } = accounts
-  const { find: findEvents } = createAuditTrail({ postgres, sealer })
+  const { find: findEvents } = createAuditTrail({ reader, sealer })
   const userAdmin = createUserAdmin({
-    store: createUserAdminStore({ postgres, clock, killPending, endSessions, record }),
+    store: createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record }),
     accounts,
     sessions,
     findEvents,

@@ -3,6 +3,7 @@ import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import { Prisma } from '../platform/prisma/client.ts'
+import type { Reader } from '../platform/replica.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 import type { EndReason } from '../sessions/session.ts'
 
@@ -29,6 +30,7 @@ export type UserAdminStore = ReturnType<typeof createUserAdminStore>
 
 export type UserAdminStoreDeps = {
   postgres: Postgres
+  reader: Reader
   clock: Clock
   /** Mails that were sent to a person lead nowhere any more. */
   killPending: (tx: Transaction, userId: string) => Promise<void>
@@ -37,13 +39,13 @@ export type UserAdminStoreDeps = {
 }
 
 export function createUserAdminStore(deps: UserAdminStoreDeps) {
-  const { postgres, clock, killPending, endSessions, record } = deps
+  const { postgres, reader, clock, killPending, endSessions, record } = deps
 
   /** Ids of people, the newest first. */
   async function findIds(filter: UserFilter): Promise<string[]> {
     const { usernamePrefix, status, role, before, limit } = filter
     if (usernamePrefix !== undefined) return findIdsNamed(usernamePrefix, filter)
-    const rows = await postgres.read((db) =>
+    const rows = await reader.read((db) =>
       db.user.findMany({
         where: {
           ...(status !== undefined && { status }),
@@ -77,7 +79,7 @@ export function createUserAdminStore(deps: UserAdminStoreDeps) {
         ? []
         : [Prisma.sql`id IN (SELECT id FROM users WHERE roles @> ARRAY[${role}])`])
     ]
-    const rows = await postgres.read(
+    const rows = await reader.read(
       (db) => db.$queryRaw<{ id: string }[]>`
         WITH named AS MATERIALIZED (SELECT id FROM users WHERE username LIKE ${beginning})
         SELECT id FROM named WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY id DESC LIMIT ${limit}`

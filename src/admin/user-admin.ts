@@ -33,8 +33,7 @@ export function createUserAdmin(deps: UserAdminDeps) {
       const user = email && (await accounts.findUserByEmail(email.canonical))
       return user === null ? [] : [user]
     }
-    const users = await Promise.all((await store.findIds(filter)).map(accounts.findUser))
-    return users.filter((user) => user !== null)
+    return accounts.showUsers(await store.findIds(filter))
   }
 
   /** @throws {ProblemError} `not_found` */

@@ -1,5 +1,5 @@
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { Reader } from '../platform/replica.ts'
 import { addressOwner, createEventAddresses } from './event-address.ts'
 import { createPersonKeyStore } from './person-key-store.ts'
 
@@ -22,10 +22,10 @@ export type TrailEntry = {
 
 export type AuditTrail = ReturnType<typeof createAuditTrail>
 
-export type AuditTrailDeps = { postgres: Postgres; sealer: Sealer }
+export type AuditTrailDeps = { reader: Reader; sealer: Sealer }
 
 /** The audit trail, read. */
-export function createAuditTrail({ postgres, sealer }: AuditTrailDeps) {
+export function createAuditTrail({ reader, sealer }: AuditTrailDeps) {
   const personKeys = createPersonKeyStore(sealer)
   const { openAddress } = createEventAddresses(sealer)
 
@@ -36,7 +36,7 @@ export function createAuditTrail({ postgres, sealer }: AuditTrailDeps) {
       ...(type !== undefined && { type }),
       ...(before !== undefined && { id: { lt: before } })
     }
-    const { rows, keys } = await postgres.read(async (db) => {
+    const { rows, keys } = await reader.read(async (db) => {
       const rows = await db.auditEvent.findMany({ where, orderBy: { id: 'desc' }, take: limit })
       const owners = rows.map(addressOwner).filter((owner) => owner !== null)
       return { rows, keys: await personKeys.find(db, [...new Set(owners)]) }

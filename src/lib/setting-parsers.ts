@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { HexColor } from './contrast.ts'
 import { oneLine } from './plain-text.ts'
 import { parseRedisUrl, REDIS_URL_FORMS } from './redis-address.ts'
+import { hostsOf } from './postgres-hosts.ts'
 
 /** A parsed setting, or what it should have been. */
 export type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string }
@@ -84,6 +85,14 @@ function isDecodable({ username, password, pathname }: URL): boolean {
   } catch {
     return false
   }
+}
+
+/** Of one host, or of several with commas between them. */
+export function postgresUrl(value: string): Parsed<string> {
+  const hosts = hostsOf(value)
+  const isPostgres = url('postgres:', 'postgresql:')
+  if (hosts.length > 0 && hosts.every((host) => isPostgres(host).ok)) return ok(value)
+  return { ok: false, expected: 'a URL that starts with postgres:// or postgresql://' }
 }
 
 /** One Redis, Redis Sentinel or Redis Cluster. */

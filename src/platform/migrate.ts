@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { withConnection } from './migrate/connection.ts'
+import { withConnection, withReader } from './migrate/connection.ts'
 import { openEngine } from './migrate/engine.ts'
 import {
   findApplied,
@@ -34,8 +34,9 @@ const ASK_AGAIN_MS = 100
 export async function applyMigrations(options: MigrateOptions): Promise<{ applied: string[] }> {
   const { databaseUrl, folder = PRISMA_FOLDER } = options
   const migrations = await readMigrations(folder)
+  const pending = await pendingMigrations(databaseUrl, folder)
+  if (pending.length === 0) return { applied: [] }
   return withConnection(databaseUrl, async (pool) => {
-    if ((await findPending(pool, migrations)).length === 0) return { applied: [] }
     await waitForLock(pool)
     if ((await findPending(pool, migrations)).length === 0) return { applied: [] }
     return apply(pool, folder, migrations)
@@ -48,7 +49,7 @@ export async function pendingMigrations(
   folder = PRISMA_FOLDER
 ): Promise<string[]> {
   const migrations = await readMigrations(folder)
-  return withConnection(databaseUrl, (pool) => findPending(pool, migrations))
+  return withReader(databaseUrl, (pool) => findPending(pool, migrations))
 }
 
 /**

@@ -7,6 +7,7 @@ import { createSealer } from './keys/sealer.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutbound } from './outbound.ts'
 import { openPostgres } from './postgres.ts'
+import { openReplica } from './replica.ts'
 
 /** The settings with Postgres decided: embedded or given. */
 export type PlatformConfig = Config & { databaseUrl: string }
@@ -23,13 +24,26 @@ const CONNECT_ATTEMPTS = 5
  */
 export async function openPlatform(config: PlatformConfig, onFault: (error: unknown) => void) {
   const { databaseUrl, databasePoolSize, redisUrl, keyEncryptionKey, keysDir } = config
-  const postgres = openPostgres({ databaseUrl, poolSize: databasePoolSize })
+  const postgres = openPostgres({
+    databaseUrl,
+    poolSize: databasePoolSize,
+    namedStatements: config.databaseNamedStatements
+  })
   try {
+    await persist(() => postgres.requireNamedStatements())
     const clock = await persist(() => startClock(postgres))
     const dataKeys = await unlockDataKeys({ postgres, keyEncryptionKey, keysDir })
     const sealer = createSealer({ dataKeys, clock })
     const ephemeral = await createEphemeralStore({ redisUrl, onFault })
     const metrics = createMetrics({ ofProcess: config.production })
+    const reader = openReplica({
+      primary: postgres,
+      replicaUrl: config.databaseReplicaUrl,
+      poolSize: config.databasePoolSize,
+      namedStatements: config.databaseNamedStatements,
+      metrics,
+      onFault
+    })
     const outbound = createOutbound({
       allowedHosts: config.outboundAllowedHosts,
       ca: config.outboundCa,
@@ -37,9 +51,10 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
     })
     const close = async () => {
       await ephemeral.close()
+      await reader.close()
       await postgres.close()
     }
-    return { postgres, clock, dataKeys, sealer, ephemeral, metrics, outbound, close }
+    return { postgres, reader, clock, dataKeys, sealer, ephemeral, metrics, outbound, close }
   } catch (error) {
     await postgres.close()
     throw error

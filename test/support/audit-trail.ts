@@ -51,7 +51,7 @@ export async function openTrail(t: Test, env: Record<string, string>) {
 
   const { sealNext } = createSealStore({ postgres, dataKeys })
   const check = createChainCheck({ store: createChainStore(postgres), dataKeys })
-  const { find } = createAuditTrail({ postgres, sealer })
+  const { find } = createAuditTrail({ reader: postgres, sealer })
 
   /** The ids in the order in which they were made. */
   async function ids(): Promise<string[]> {

@@ -4,6 +4,7 @@ import type { Teardown } from './database.ts'
 /** A look at the state itself, beside the servers that use it. */
 export async function openDatabase(t: Teardown, url: string) {
   const client = new pg.Client(url)
+  client.on('error', () => undefined) // a server that goes away fails the next look
   await client.connect()
   t.teardown(() => client.end())
 

@@ -6,6 +6,8 @@ import type { FactsStore } from './facts-store.ts'
 export type DatabaseSubject = {
   config: Config
   facts: FactsStore
+  /** The replica, asked the same way; null where there is none. */
+  replica: FactsStore | null
   /** Names of the migrations that are not applied. */
   pending: string[]
   /** This host's clock. */
@@ -15,6 +17,7 @@ export type DatabaseSubject = {
 export const DATABASE: readonly Check<DatabaseSubject>[] = [
   { name: 'postgres', look: lookAtServer },
   { name: 'durability', look: lookAtDurability },
+  { name: 'replica', look: lookAtReplica },
   { name: 'migrations', look: lookAtMigrations }
 ]
 
@@ -22,12 +25,17 @@ export const DATABASE: readonly Check<DatabaseSubject>[] = [
 export const CLOCK: Check<DatabaseSubject> = { name: 'clock', look: lookAtClock }
 
 async function lookAtServer({ facts }: DatabaseSubject): Promise<Finding[]> {
-  const { version } = await facts.server()
+  const { version, isStandby } = await facts.server()
+  if (isStandby) {
+    const todo =
+      'Point DATABASE_URL at the primary, or name all hosts in it: the one that writes is found.'
+    return [error('DATABASE_URL leads to a standby: nothing can be written there.', todo)]
+  }
   return [ok(`PostgreSQL ${version.split(' ')[0] ?? ''} answers.`)]
 }
 
-async function lookAtDurability({ facts }: DatabaseSubject): Promise<Finding[]> {
-  const { fsync, fullPageWrites, synchronousCommit, standbys } = await facts.server()
+async function lookAtDurability({ config, facts }: DatabaseSubject): Promise<Finding[]> {
+  const { fsync, fullPageWrites, synchronousCommit, standbys, inSync } = await facts.server()
   const findings: Finding[] = []
   for (const [name, value] of Object.entries({
     fsync,
@@ -40,13 +48,39 @@ async function lookAtDurability({ facts }: DatabaseSubject): Promise<Finding[]> 
   }
   if (standbys === '') {
     findings.push(
-      note(
+      (config.production ? warn : note)(
         'There is no synchronous standby: losing the machine loses what came after the last backup or copy.',
         'Set synchronous_standby_names, unless the storage itself is replicated.'
       )
     )
   }
+  if (standbys !== '' && synchronousCommit === 'local') {
+    const says = 'synchronous_commit is local: a commit does not wait for the synchronous standby.'
+    findings.push(error(says, 'Set synchronous_commit to on, in Postgres and for our role.'))
+  }
+  if (standbys !== '' && inSync === 0) {
+    const says = 'No synchronous standby streams: every commit waits for one, and we answer 503.'
+    findings.push(error(says, 'Start it, or take it out of synchronous_standby_names.'))
+  }
   return findings.length > 0 ? findings : [ok('A commit is on disk, and on a standby.')]
+}
+
+async function lookAtReplica({ facts, replica }: DatabaseSubject): Promise<Finding[]> {
+  if (replica === null) return []
+  const asked = await replica.replica(await facts.system()).catch(() => null)
+  if (asked === null) {
+    const todo = 'Start it, or mend DATABASE_REPLICA_URL. Meanwhile the primary answers.'
+    return [warn('The Postgres of DATABASE_REPLICA_URL does not answer or refuses us.', todo)]
+  }
+  if (!asked.isStandby || !asked.hasSameHistory) {
+    const says = 'The Postgres of DATABASE_REPLICA_URL is no streaming standby of the primary.'
+    return [warn(says, 'Name one, or leave it unset. Meanwhile the primary answers.')]
+  }
+  if (asked.timeline !== 'latest') {
+    const says = `recovery_target_timeline of the replica is ${asked.timeline}: it will not follow a failover.`
+    return [warn(says, 'Set it to latest.')]
+  }
+  return [ok('A streaming standby.')]
 }
 
 function lookAtMigrations({ config, pending }: DatabaseSubject): Promise<Finding[]> {

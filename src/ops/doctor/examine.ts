@@ -7,6 +7,7 @@ import { createSealer, type Sealer } from '../../platform/keys/sealer.ts'
 import { pendingMigrations } from '../../platform/migrate.ts'
 import { PostgresUnusableError, refusalOf } from '../../platform/migrate/connection.ts'
 import { openPostgres, type Postgres } from '../../platform/postgres.ts'
+import { StatementNamesError } from '../../platform/postgres/statement-names.ts'
 import { findSigningKeys } from '../../signing/room.ts'
 import { CLOCK, DATABASE } from './database.ts'
 import { createFactsStore } from './facts-store.ts'
@@ -45,6 +46,9 @@ export async function examine(
 
 /** Postgres went away meanwhile, or refuses what every server of ours reads. */
 function unreadable(fault: unknown): NamedFinding[] {
+  if (fault instanceof StatementNamesError) {
+    return [{ check: 'postgres', ...error(fault.advice, 'What it holds was not looked at.') }]
+  }
   const says = `Postgres does not let us read what we need (${codeOf(fault)}).`
   const todo = 'See that it runs, and that the role of DATABASE_URL owns the tables.'
   return [{ check: 'postgres', ...error(says, todo) }]
@@ -90,10 +94,29 @@ async function examinePostgres(
     const says = `The Postgres of DATABASE_URL ${refusalOf(pending.code)}. What it holds was not looked at.`
     return [{ check: 'postgres', ...error(says, 'Start it, or mend DATABASE_URL.') }]
   }
-  const postgres = openPostgres({ databaseUrl, poolSize: 5, queryTimeoutMs: QUERY_TIMEOUT_MS })
+  const opened: Postgres[] = []
+  const open = (url: string) => {
+    const one = openPostgres({
+      databaseUrl: url,
+      poolSize: 5,
+      queryTimeoutMs: QUERY_TIMEOUT_MS,
+      namedStatements: config.databaseNamedStatements
+    })
+    opened.push(one)
+    return one
+  }
+  const postgres = open(databaseUrl)
   try {
+    await postgres.requireNamedStatements()
     const facts = createFactsStore(postgres)
-    const subject = { config, facts, pending, hostNow: () => new Date() }
+    const replica = config.databaseReplicaUrl
+    const subject = {
+      config,
+      facts,
+      replica: replica === undefined ? null : createFactsStore(open(replica)),
+      pending,
+      hostNow: () => new Date()
+    }
     const found = await lookAt(DATABASE, subject)
     if (pending.length > 0) {
       const says = 'Clock, keys, audit trail, outbox and passwords were not looked at.'
@@ -102,7 +125,7 @@ async function examinePostgres(
     const held = await examineHoldings(postgres, config, options)
     return [...found, ...(await lookAt([CLOCK], subject)), ...held]
   } finally {
-    await postgres.close()
+    await Promise.all(opened.map((one) => one.close()))
   }
 }
 

@@ -8,7 +8,24 @@ const SERVER = {
     SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
            current_setting('full_page_writes') AS "fullPageWrites",
            current_setting('synchronous_commit') AS "synchronousCommit",
-           current_setting('synchronous_standby_names') AS standbys`
+           current_setting('synchronous_standby_names') AS standbys,
+           pg_is_in_recovery() AS "isStandby",
+           CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+                THEN (SELECT count(*)::int FROM pg_stat_replication
+                       WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) END AS "inSync"`
+}
+
+const REPLICA = {
+  name: 'doctor_replica',
+  text: `
+    SELECT pg_is_in_recovery() AS "isStandby",
+           current_setting('recovery_target_timeline') AS timeline,
+           (SELECT system_identifier::text FROM pg_control_system()) = $1 AS "hasSameHistory"`
+}
+
+const SYSTEM = {
+  name: 'doctor_system',
+  text: 'SELECT system_identifier::text AS system FROM pg_control_system()'
 }
 
 const OUTBOX = {
@@ -47,7 +64,13 @@ export type ServerFacts = {
   fullPageWrites: string
   synchronousCommit: string
   standbys: string
+  isStandby: boolean
+  /** Synchronous standbys that stream now; null where the role may not know. */
+  inSync: number | null
 }
+
+/** What a replica says of itself. */
+export type ReplicaFacts = { isStandby: boolean; timeline: string; hasSameHistory: boolean }
 
 export type OutboxFacts = {
   waiting: number
@@ -58,14 +81,20 @@ export type OutboxFacts = {
 
 /** What Postgres says of itself and of what it holds. Reads only. */
 export function createFactsStore(postgres: Postgres) {
-  async function one<Row extends object>(statement: { name: string; text: string }): Promise<Row> {
-    const [row] = await postgres.query<Row & Record<string, unknown>>(statement, [])
+  async function one<Row extends object>(
+    statement: { name: string; text: string },
+    ...values: unknown[]
+  ): Promise<Row> {
+    const [row] = await postgres.query<Row & Record<string, unknown>>(statement, values)
     if (row === undefined) throw new Error(`${statement.name} gave no row`)
     return row
   }
 
   return {
     server: () => one<ServerFacts>(SERVER),
+    system: async () => (await one<{ system: string }>(SYSTEM)).system,
+    /** @param system of the primary */
+    replica: (system: string) => one<ReplicaFacts>(REPLICA, system),
     outbox: () => one<OutboxFacts>(OUTBOX),
     auditMonths: () => one<AuditMonths>(AUDIT_MONTHS),
     foreignHashes: async () => (await one<{ count: number }>(FOREIGN_HASHES)).count,

@@ -70,7 +70,7 @@ export async function startPostgres(t: Teardown, { migrated = true } = {}) {
   return { url, port, start, freeze, thaw, kill, killOneBackend }
 }
 
-async function childrenOf(parent: number): Promise<number[]> {
+export async function childrenOf(parent: number): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const isChild = await Promise.all(
     pids.map(async (pid) => {
@@ -81,7 +81,7 @@ async function childrenOf(parent: number): Promise<number[]> {
   return pids.filter((_, index) => isChild[index] === true)
 }
 
-function signalAll(pids: number[], signal: NodeJS.Signals): void {
+export function signalAll(pids: number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal)

@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Teardown } from '../database.ts'
+import { openDatabase } from '../raw-database.ts'
+import { startRedis } from '../redis.ts'
+import { startSmtpSink } from '../smtp-sink.ts'
+import { createLedger, refreshing, verifying, type HeldSession } from './ledger.ts'
+import { startLoad, type Crowd } from './load.ts'
+import { replayLedger } from './replay.ts'
+import { startStreaming } from './streaming.ts'
+import { basesOf, linksIn, productionEnv, startServers } from './world.ts'
+
+export type FailoverOptions = {
+  synchronous: boolean
+  crowd: Partial<Crowd>
+  /** Logged out in the last moments, while the standby hears nothing. */
+  leavers?: number
+  beforeMs: number
+  /** How long the standby hears nothing before the primary is gone. */
+  lagMs: number
+  afterMs: number
+}
+
+export type FailoverFigures = Awaited<ReturnType<typeof runFailover>>
+
+/**
+ * Two servers under load whose primary is switched off after its standby has heard nothing for a while; the
+ * standby is promoted, and the servers find it by themselves. Then the clients show all that they were told.
+ */
+export async function runFailover(t: Teardown, options: FailoverOptions) {
+  const { synchronous, crowd, leavers = 0, beforeMs, lagMs, afterMs } = options
+  const [streaming, redis, sink] = await Promise.all([
+    startStreaming(t, { synchronous }),
+    startRedis(t),
+    startSmtpSink(t)
+  ])
+  const { primary, standby, wire, sql } = streaming
+  const urls = { database: streaming.url, redis: redis.url, smtp: sink.url }
+  const servers = await startServers(t, productionEnv(urls), 2)
+  const ledger = createLedger(basesOf(servers))
+  const load = await startLoad({ ledger, findLink: linksIn(sink), sql, crowd })
+  const leaving = await Promise.all(
+    Array.from({ length: leavers }, async () => load.acts.login(await load.acts.newPerson()))
+  )
+  await delay(beforeMs)
+
+  ledger.state.phase = 'fault'
+  wire.stall()
+  const left = await Promise.all(leaving.map((session) => leave(session)))
+  await delay(lagMs)
+  await primary.fence()
+  const fencedAtMs = performance.now()
+  await wire.cut()
+  await standby.promote()
+  const promotedAtMs = performance.now()
+  ledger.state.phase = 'after'
+  const { sql: look } = await openDatabase(t, standby.url)
+  await delay(afterMs)
+  await load.stop()
+
+  /** Ends a session behind the ledger's back: what becomes of that is what is asked. */
+  async function leave(session: HeldSession): Promise<HeldSession | null> {
+    ledger.end(session)
+    const json = { refresh_token: session.refreshToken }
+    const answer = await ledger.ask({ path: '/auth/logout', token: session.accessToken, json })
+    return answer?.status === 200 ? session : null
+  }
+
+  async function events(type: string): Promise<number> {
+    const rows = await look('SELECT count(*)::int AS n FROM audit_event WHERE type = $1', [type])
+    return (rows[0] as { n: number }).n
+  }
+
+  const statusesOf = async (sessions: HeldSession[], call: typeof verifying) =>
+    Promise.all(
+      sessions.map(async (session) => (await ledger.insist(call(session.accessToken))).status)
+    )
+  const loggedOut = left.filter((session) => session !== null)
+  const verified = await statusesOf(loggedOut, verifying)
+  const refreshed = await Promise.all(
+    loggedOut.map(
+      async ({ refreshToken }) => (await ledger.insist(refreshing(refreshToken))).status
+    )
+  )
+  const seen = {
+    aheadOfStore: await events('session.ahead_of_store'),
+    takenForTheft: await events('session.reuse_detected')
+  }
+  await replayLedger(ledger, load)
+
+  const { counts, broken, unexpected, samples } = ledger
+  const under = samples.filter(({ phase }) => phase === 'fault' || phase === 'after')
+  const unserved = under.filter(({ status }) => status === 0 || status >= 500)
+  const lastMs = Math.max(promotedAtMs, ...unserved.map(({ endedAtMs }) => endedAtMs))
+  const seconds = (ms: number) => Math.round(ms / 100) / 10
+  return {
+    kind: synchronous ? 'synchronous' : 'asynchronous',
+    requests: counts.requests,
+    acknowledged: counts.acknowledged,
+    unavailable: counts.unavailable,
+    unanswered: counts.unanswered,
+    slowestMs: Math.max(0, ...under.map(({ tookMs }) => tookMs)),
+    /** From the end of the old primary to the end of the promotion. */
+    promotionSeconds: seconds(promotedAtMs - fencedAtMs),
+    /** From the end of the promotion to the last request that was not served. */
+    recoverySeconds: seconds(lastMs - promotedAtMs),
+    ...seen,
+    /** Acknowledged in the moments that the standby has not heard of. */
+    logouts: {
+      acknowledged: loggedOut.length,
+      accessTokenAccepted: verified.filter((status) => status === 200).length,
+      refreshTokenAccepted: refreshed.filter((status) => status === 200).length
+    },
+    broken: [
+      ...broken.lost.map((text) => `lost: ${text}`),
+      ...broken.letIn.map((text) => `wrongly let in: ${text}`),
+      ...broken.wrongly401.map((text) => `wrongly refused: ${text}`),
+      ...unexpected.map((text) => `unexpected: ${text}`)
+    ]
+  }
+}
