@@ -9,7 +9,8 @@ COPY prisma/schema.prisma prisma/
 RUN npm ci --omit=optional
 
 # Optional dependencies are the embedded Postgres and, as optional peers, prisma and typescript. Of the
-# rest, most is never loaded: Prisma's compilers for other databases, other stylesheets, types, maps.
+# rest, most is never loaded: Prisma's compilers for other databases, other stylesheets, types, maps,
+# OpenTelemetry's second and third copy of itself for bundlers.
 FROM base AS modules
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional \
@@ -19,7 +20,8 @@ RUN npm ci --omit=dev --omit=optional \
   && find @picocss/pico -type f ! -name package.json ! -name 'LICENSE*' ! -name pico.classless.min.css -delete \
   && find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete \
   && find . -type d -empty -delete \
-  && rm -rf @types undici-types fastify/test fastify/docs
+  && rm -rf @types undici-types fastify/test fastify/docs @fastify/otel/test \
+    @opentelemetry/*/build/esm @opentelemetry/*/build/esnext
 
 FROM base
 # npm is only for `npm run` here: no look for updates, no log that a read-only file system would refuse.

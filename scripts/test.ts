@@ -11,6 +11,7 @@ import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
 import { ensureChromium } from './test/chromium.ts'
 import { ensurePgBouncer } from './test/pgbouncer.ts'
+import { ensurePromtool } from './test/promtool.ts'
 import { ensureProxies } from './test/proxies.ts'
 import { ensureRedis } from './test/redis.ts'
 import { createReport } from './test/report.ts'
@@ -35,6 +36,7 @@ try {
   await ensureChromium(selectedFiles())
   await ensurePgBouncer(selectedFiles())
   await ensureProxies(selectedFiles())
+  await ensurePromtool(selectedFiles())
   const code = await withPostgres(runTap)
   process.exitCode = interruption.signal.aborted ? 130 : code
 } catch (error) {

@@ -111,7 +111,8 @@ async function hashFromStdin(
     memoryKib: config.argon2MemoryKib,
     passes: config.argon2Passes,
     concurrency: 1,
-    queueLength: 1
+    queueLength: 1,
+    metrics: platform.metrics
   })
   return hasher.hash(password)
 }

@@ -19,6 +19,7 @@ import openapi from './http/openapi.ts'
 import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
+import requestMetrics from './http/request-metrics.ts'
 import securityHeaders from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { openMailTemplates } from './mail/render.ts'
@@ -41,6 +42,7 @@ import { openPages } from './pages/room.ts'
 import { pagesScope } from './pages/scope.ts'
 import { LANGUAGES } from './pages/texts.ts'
 import type { Clock } from './platform/clock.ts'
+import type { Metrics } from './platform/metrics.ts'
 import { openPlatform, type PlatformConfig } from './platform/open-platform.ts'
 import { createSessionEnder } from './sessions/end-sessions.ts'
 import { ownSessionRoutes } from './sessions/own-sessions-routes.ts'
@@ -58,6 +60,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Postgres' time. */
     clock: Clock
+    renderMetrics: Metrics['render']
   }
 }
 
@@ -80,6 +83,10 @@ export async function buildApp(config: PlatformConfig) {
   const platform = await openPlatform(config, onFault)
   const { postgres, ephemeral, clock } = platform
   app.decorate('clock', clock)
+  platform.metrics.labelledGauge('info', 'The version that runs; always 1', ['version'], () => [
+    { labels: { version: packageJson.version }, value: 1 }
+  ])
+  app.decorate('renderMetrics', platform.metrics.render)
 
   // Rooms.
   const logSeal: LogSeal = (line, text) => {
@@ -121,6 +128,7 @@ export async function buildApp(config: PlatformConfig) {
   // Doors: how bytes come in, who may pass, how errors go out.
   await app.register(problems, { renderPage: createErrorPage(pages) })
   await app.register(requestLog)
+  await app.register(requestMetrics, { metrics: platform.metrics })
   await app.register(drain)
   await app.register(cookies, { issuer })
   await app.register(securityHeaders, { issuer, corsOrigins: config.corsOrigins })
@@ -159,7 +167,8 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(metricsRoutes, {
     render: platform.metrics.render,
     token: config.metricsToken,
-    production: config.production
+    production: config.production,
+    isElsewhere: config.metricsPort !== undefined
   })
   const showsMail = config.smtpUrl === undefined
   await app.register(pagesScope, {

@@ -116,6 +116,9 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
     if (isOdd && !known)
       problems.push(`${name} and CAPTCHA_PROVIDER are set together or not at all`)
   }
+  if (config.metricsPort === config.port) {
+    problems.push('METRICS_PORT must be another one than PORT')
+  }
   if (config.refreshIdleSeconds > config.refreshAbsoluteSeconds) {
     problems.push('REFRESH_IDLE_SECONDS must not exceed REFRESH_ABSOLUTE_SECONDS')
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
 import { readConfig, type Config } from './config.ts'
+import { createMetricsServer } from './ops/metrics-server.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
@@ -22,6 +23,7 @@ async function start(): Promise<void> {
       })
   })
   if (config.smtpUrl === undefined) await prepareFolder(config.dataDir, 'DATA_DIR')
+  const stopTracing = await startTracing(config)
   const database = await openDatabase(config)
   try {
     const app = await buildApp({ ...config, databaseUrl: database.url })
@@ -32,18 +34,41 @@ async function start(): Promise<void> {
       await app.close() // an embedded Postgres is stopped once nobody is connected
       throw error
     })
+    const metrics = await listenForMetrics(app, config)
     app.log.level = level
     announce(config)
     await asked
     app.startDraining()
     await delay(DRAIN_NOTICE_MS)
     await Promise.race([app.close(), delay(DRAIN_LIMIT_MS)])
+    await metrics?.close()
+    await stopTracing()
     await database.release()
     process.exit(0)
   } catch (error) {
     await database.release()
     throw error
   }
+}
+
+/** The figures at a port of their own, to the end of the drain. */
+async function listenForMetrics(
+  app: Awaited<ReturnType<typeof buildApp>>,
+  { host, metricsPort: port, metricsToken: token }: Config
+) {
+  if (port === undefined) return undefined
+  const server = createMetricsServer({ render: app.renderMetrics, token })
+  await server.listen({ host, port }).catch(async (error: unknown) => {
+    await app.close()
+    throw Object.assign(error as Error, { setting: 'METRICS_PORT' })
+  })
+  return server
+}
+
+/** Without a collector nothing of OpenTelemetry is loaded. It has to stand before anything is opened. */
+async function startTracing(config: Config): Promise<() => Promise<void>> {
+  if (config.traceEndpoint === undefined) return () => Promise.resolve()
+  return (await import('./ops/tracing.ts')).startTracing()
 }
 
 /** Development brings its own Postgres and migrates it; production is told to, and refuses to guess. */

@@ -410,6 +410,18 @@ export const SETTINGS = {
     secret,
     'loopback only; no metrics in production'
   ),
+  metricsPort: unset(
+    'METRICS_PORT',
+    'Port where `/metrics` answers instead of `PORT`: private addresses, and everybody who sends `METRICS_TOKEN`',
+    integer(1, 65_535),
+    'the same as `PORT`'
+  ),
+  traceEndpoint: unset(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'Collector that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`), see [docs/traces.md](docs/traces.md)',
+    url('http:', 'https:'),
+    'no traces'
+  ),
   allowInsecureDevelopment: optional(
     'ALLOW_INSECURE_DEVELOPMENT',
     'Listen beyond loopback without `NODE_ENV=production`',

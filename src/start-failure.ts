@@ -30,13 +30,15 @@ export function explainStartFailure(
   if (error instanceof StatementNamesError) return error.advice
   if (error instanceof UnavailableError)
     return `The Postgres of ${databaseSetting} does not answer.`
-  const { code = '', syscall = '', port } = error as ListenError
+  const { code = '', syscall = '', port, setting } = error as ListenError
+  if (setting !== undefined) return `${setting} cannot be listened at (${code}). Take another port.`
   const refusal = code === 'EADDRINUSE' ? portInUse(port) : LISTEN_REFUSALS[code]
   const isListening = syscall === 'listen' || syscall === 'getaddrinfo'
   return isListening && refusal !== undefined ? `${refusal} (${code}).` : null
 }
 
-type ListenError = { code?: string; syscall?: string; port?: number }
+/** `setting` names the port where it is not PORT. */
+type ListenError = { code?: string; syscall?: string; port?: number; setting?: string }
 
 function portInUse(port?: number): string {
   if (port === undefined) return 'PORT is in use by another process'

@@ -3,7 +3,9 @@ import { GateFullError } from '../lib/gate.ts'
 import { hmacSha256 } from '../lib/secrets.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import type { GuessLaneStore, LockNotice, ReservedGuess } from './guess-lane-store.ts'
+import { addGuessMetrics } from './guess-metrics.ts'
 
 export type GuessLanes = ReturnType<typeof createGuessLanes>
 
@@ -28,7 +30,7 @@ export type Guess = {
   judge: (mayCount: boolean) => Promise<boolean>
 }
 
-export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys }
+export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys; metrics: Metrics }
 
 const WAITING_PER_LINE = 256
 
@@ -36,7 +38,8 @@ const WAITING_PER_LINE = 256
  * One count of wrong passwords per account, whichever door they are tried at. Only who has been let in
  * before is counted apart, by browser or by session, and as strictly: strangers cannot lock them out.
  */
-export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
+export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
+  const countGuess = addGuessMetrics(metrics)
   // A reservation counts until it turns out right: without turns, parallel logins with the right
   // password would block each other.
   const inTurn = createTurns(WAITING_PER_LINE)
@@ -53,7 +56,10 @@ export function createGuessLanes({ store, dataKeys }: GuessLanesDeps) {
     try {
       return await inTurn(line, async () => {
         const waitedSeconds = (performance.now() - arrivedAtMs) / 1_000
-        return judgeReserved(key, await store.reserve(key, waitedSeconds, notice), judge)
+        const reserved = await store.reserve(key, waitedSeconds, notice)
+        const isRight = await judgeReserved(key, reserved, judge)
+        countGuess(subject, reserved, isRight)
+        return isRight
       })
     } catch (error) {
       if (error instanceof GateFullError) throw new UnavailableError('too many guesses wait', error)

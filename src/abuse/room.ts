@@ -14,14 +14,14 @@ const CODE_GUESSES_PER_HOUR = 5
 
 /** What counts guesses and floods, and tells people from programs. */
 export function openAbuse(platform: Platform, config: Config, onFault: (error: unknown) => void) {
-  const { postgres, ephemeral, dataKeys } = platform
+  const { postgres, ephemeral, dataKeys, metrics } = platform
   const store = createAttemptStore(postgres)
   const floods = createFloodCounts({ ephemeral, dataKeys })
   const limit = CODE_GUESSES_PER_HOUR
   return {
     countFlood: floods.count,
     captcha: openCaptcha(platform, config, { attempts: store, floods, onFault }),
-    lanes: createGuessLanes({ store: createGuessLaneStore(postgres), dataKeys }),
+    lanes: createGuessLanes({ store: createGuessLaneStore(postgres), dataKeys, metrics }),
     /** Wrong typed codes per address, over all codes of a kind. */
     limitCodeGuesses: (kind: string) =>
       createGuessLimit({ store, dataKeys, kind, limit, windowSeconds: 3_600 })

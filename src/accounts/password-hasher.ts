@@ -2,7 +2,9 @@ import argon2 from 'argon2'
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
 import { randomToken } from '../lib/secrets.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import { isForeignHash, matchesForeign, readStoredHash } from './foreign-hashes/schemes.ts'
+import { addHashingMetrics } from './hashing-metrics.ts'
 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
@@ -11,6 +13,7 @@ export type PasswordHasherOptions = {
   passes: number
   concurrency: number
   queueLength: number
+  metrics: Metrics
 }
 
 /**
@@ -19,6 +22,7 @@ export type PasswordHasherOptions = {
  */
 export async function createPasswordHasher(options: PasswordHasherOptions) {
   const gate = createGate(options)
+  const hashing = addHashingMetrics(options.metrics, gate.load)
   const parameters = {
     type: argon2.argon2id,
     memoryCost: options.memoryKib,
@@ -30,11 +34,11 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
 
   async function inTurn<T>(job: () => Promise<T>): Promise<T> {
     try {
-      return await gate(job)
+      return await gate(() => hashing.time(job))
     } catch (error) {
-      if (error instanceof GateFullError)
-        throw new UnavailableError('too many password hashes wait', error)
-      throw error
+      if (!(error instanceof GateFullError)) throw error
+      hashing.countShed()
+      throw new UnavailableError('too many password hashes wait', error)
     }
   }
 

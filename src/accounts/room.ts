@@ -1,6 +1,7 @@
 import type { Abuse } from '../abuse/room.ts'
 import type { Audit } from '../audit/record.ts'
 import { createAuditTrail } from '../audit/trail.ts'
+import { createFigure } from '../platform/figure.ts'
 import { startLoop } from '../platform/loop.ts'
 import type { Config } from '../config.ts'
 import type { MailRoom } from '../mail/room.ts'
@@ -58,7 +59,8 @@ export async function openAccounts(deps: AccountsDeps) {
     memoryKib: config.argon2MemoryKib,
     passes: config.argon2Passes,
     concurrency: config.argon2Concurrency,
-    queueLength: config.argon2QueueLength
+    queueLength: config.argon2QueueLength,
+    metrics: platform.metrics
   })
   const { requireStrongPassword, close: closePolicy } = openPasswordPolicy(platform, config)
   const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })
@@ -76,7 +78,7 @@ export async function openAccounts(deps: AccountsDeps) {
   platform.metrics.gauge(
     'foreign_password_hashes',
     'Users whose password is still hashed as another system did; beyond ten thousand an estimate',
-    users.countForeignHashes
+    createFigure(users.countForeignHashes, { keepMs: 0 })
   )
   const emailChangeStore = createEmailChangeStore(writing)
   const profileStore = createProfileStore(writing)
@@ -98,6 +100,14 @@ export async function openAccounts(deps: AccountsDeps) {
     tellFailedPassword: failures.tellPassword
   })
   const createUserAtOnce = !config.emailVerificationRequired
+  const registered = platform.metrics.outcomes('registrations_total', 'Registrations asked for', [
+    'accepted',
+    'weak_password',
+    'username_taken',
+    'email_taken',
+    'validation_failed',
+    'service_unavailable'
+  ])
   const registrations = createRegistrations({
     store: { ...registrationStore, ...verificationStore },
     hasher,
@@ -147,7 +157,10 @@ export async function openAccounts(deps: AccountsDeps) {
   const requests = mail.startWorker('mail_request', mailRequests.fulfil)
 
   return {
-    registrations,
+    registrations: {
+      ...registrations,
+      register: registered.watch(registrations.register, 'accepted')
+    },
     passwords,
     profiles,
     exportData,

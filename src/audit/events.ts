@@ -63,7 +63,12 @@ export const AUDIT_EVENTS = {
 export type AuditEventType = keyof typeof AUDIT_EVENTS
 
 /** Who asked: what every event keeps of the request that caused it. */
-export type RequestOrigin = { requestId: string; address: string }
+export type RequestOrigin = {
+  requestId: string
+  address: string
+  /** Told whose request it turned out to be, once that is known: for the log. */
+  tell?: (who: { userId?: string; sessionId?: string }) => void
+}
 
 export type AuditEvent = {
   type: AuditEventType

@@ -1,9 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose request it turned out to be, where no access token said so before. */
+    who: { userId: string | undefined; sessionId: string | undefined } | null
+  }
+}
+
 /** One line a request. The route's template, never its URL: a query may hold a token. */
 export default fp(
   (app: FastifyInstance, _options, done) => {
+    app.decorateRequest('who', null)
     app.addHook('onResponse', async (request, reply) => {
       request.log.info(
         {
@@ -12,8 +20,8 @@ export default fp(
           status: reply.statusCode,
           ms: Math.round(reply.elapsedTime * 10) / 10,
           refusal: request.refusal ?? undefined,
-          userId: request.principal?.user.id,
-          sessionId: request.principal?.sessionId
+          userId: request.principal?.user.id ?? request.who?.userId,
+          sessionId: request.principal?.sessionId ?? request.who?.sessionId
         },
         'request'
       )

@@ -28,7 +28,7 @@ export function createGate({ concurrency, queueLength }: GateOptions) {
     else next()
   }
 
-  return async function run<T>(job: () => Promise<T>): Promise<T> {
+  async function run<T>(job: () => Promise<T>): Promise<T> {
     await enter()
     try {
       return await job()
@@ -36,4 +36,6 @@ export function createGate({ concurrency, queueLength }: GateOptions) {
       leave()
     }
   }
+
+  return Object.assign(run, { load: () => ({ running, waiting: waiting.length }) })
 }

@@ -1,3 +1,4 @@
+import { createFigure } from '../platform/figure.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { OutboxCounts } from './outbox-gauges-store.ts'
 import type { OutboxOutcome } from './outbox-worker.ts'
@@ -5,7 +6,8 @@ import type { OutboxOutcome } from './outbox-worker.ts'
 const STATES = ['waiting', 'parked', 'expired'] as const
 
 /** What Prometheus is told of the outbox. @returns what counts the outcomes of mails */
-export function addOutboxMetrics(metrics: Metrics, countUnsent: () => Promise<OutboxCounts[]>) {
+export function addOutboxMetrics(metrics: Metrics, count: () => Promise<OutboxCounts[]>) {
+  const countUnsent = createFigure(count)
   metrics.labelledGauge(
     'outbox_messages',
     'Messages that are not sent: waiting, parked (refused for good), expired (given up, erased)',

@@ -61,6 +61,9 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     }
     // 5. The grant's own part.
     const granted = await grant({ form, client, dpopJkt, origin: call.origin })
+    if (granted.kind === 'session') {
+      call.origin.tell?.({ userId: granted.session.userId, sessionId: granted.session.id })
+    }
     // 6. Tokens.
     return answer(client, granted, dpopJkt)
   }

@@ -12,11 +12,13 @@ export type MetricsRoutesOptions = {
   /** What `METRICS_TOKEN` says. Unset: loopback only, and in production nobody. */
   token: string | undefined
   production: boolean
+  /** With `METRICS_PORT` the figures are there and nowhere else. */
+  isElsewhere: boolean
 }
 
 export const metricsRoutes: FastifyPluginCallbackTypebox<MetricsRoutesOptions> = (
   app,
-  { render, token, production },
+  { render, token, production, isElsewhere },
   done
 ) => {
   app.get(
@@ -32,6 +34,7 @@ export const metricsRoutes: FastifyPluginCallbackTypebox<MetricsRoutesOptions> =
       }
     },
     async (request, reply) => {
+      if (isElsewhere) throw new ProblemError('not_found', 'Metrics are at METRICS_PORT.')
       if (token === undefined) {
         if (production || !isFromLoopback(request)) {
           throw new ProblemError('not_found', 'Set METRICS_TOKEN to read metrics.')

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastif
 import { Type, type Static, type TProperties } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { readBrowserCookie } from '../http/browser-session.ts'
+import { tellWho } from '../http/request-origin.ts'
 import type { LimitGroup } from '../http/rate-limits.ts'
 import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
 import { allowWidget, type CaptchaWidget } from './captcha-widget.ts'
@@ -107,8 +108,10 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
   }
 
   /** Who is logged in in this browser. */
-  function findBrowserSession(request: FastifyRequest): Promise<BrowserSession | null> {
-    return browser.find(readBrowserCookie(request))
+  async function findBrowserSession(request: FastifyRequest): Promise<BrowserSession | null> {
+    const session = await browser.find(readBrowserCookie(request))
+    if (session !== null) tellWho(request, { userId: session.user.id, sessionId: session.id })
+    return session
   }
 
   /**

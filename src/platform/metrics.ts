@@ -1,8 +1,14 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { ProblemError } from '../errors.ts'
 
 const PREFIX = 'latchkey_'
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** How many outcomes were counted, from a closed list; what is not on it is `error`. */
+export type OutcomeCounter<Outcome extends string> = ReturnType<
+  typeof createOutcomeCounter<Outcome>
+>
 
 /** What Prometheus reads. A registry of its own, so that two servers in one process do not meet. */
 export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
@@ -17,6 +23,26 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     labelNames: readonly Label[] = []
   ): Counter<Label> {
     return new Counter({ name: PREFIX + name, help, labelNames, registers: [registry] })
+  }
+
+  /** How long something takes, in seconds: `name` ends in `_seconds`. */
+  function histogram<const Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    buckets: number[]
+  ): Histogram<Label> {
+    const named = { name: PREFIX + name, help, labelNames, buckets }
+    return new Histogram({ ...named, registers: [registry] })
+  }
+
+  /** Counts by `outcome`. Every one is there from the start: a rate over a series that begins with its first fault would miss it. */
+  function outcomes<const Outcome extends string>(
+    name: string,
+    help: string,
+    known: readonly Outcome[]
+  ) {
+    return createOutcomeCounter(counter(name, help, ['outcome']), known)
   }
 
   /**
@@ -46,7 +72,7 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     name: string,
     help: string,
     labelNames: readonly Label[],
-    read: () => Promise<{ labels: Record<Label, string>; value: number }[]>
+    read: () => Promise<LabelledValue<Label>[]> | LabelledValue<Label>[]
   ): void {
     new Gauge({
       name: PREFIX + name,
@@ -54,7 +80,9 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
       labelNames,
       registers: [registry],
       async collect() {
-        const values = await read().catch(() => [])
+        const values = await Promise.resolve()
+          .then(read)
+          .catch(() => [])
         this.reset()
         for (const { labels, value } of values) this.set(labels, value)
       }
@@ -66,5 +94,49 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     return { contentType: registry.contentType, body: await registry.metrics() }
   }
 
-  return { counter, gauge, labelledGauge, render }
+  return { counter, histogram, outcomes, gauge, labelledGauge, render }
+}
+
+export type LabelledValue<Label extends string> = { labels: Record<Label, string>; value: number }
+
+function createOutcomeCounter<Outcome extends string>(
+  counter: Counter<'outcome'>,
+  known: readonly Outcome[]
+) {
+  const children = new Map<string, Counter.Internal>()
+  for (const outcome of [...known, 'error']) {
+    const child = counter.labels({ outcome })
+    child.inc(0)
+    children.set(outcome, child)
+  }
+  const rest = counter.labels({ outcome: 'error' })
+
+  function count(outcome: Outcome): void {
+    children.get(outcome)?.inc()
+  }
+
+  /** Counts what a call that failed ended with: the problem's code where it is on the list. */
+  function countFailure(error: unknown): void {
+    const child = error instanceof ProblemError ? children.get(error.code) : undefined
+    ;(child ?? rest).inc()
+  }
+
+  /** The same function, counted. */
+  function watch<Args extends unknown[], Result>(
+    work: (...args: Args) => Promise<Result>,
+    done: Outcome
+  ): (...args: Args) => Promise<Result> {
+    return async (...args) => {
+      try {
+        const result = await work(...args)
+        count(done)
+        return result
+      } catch (error) {
+        countFailure(error)
+        throw error
+      }
+    }
+  }
+
+  return { count, countFailure, watch }
 }

@@ -2,10 +2,13 @@ import type { Config } from '../config.ts'
 import { UnavailableError } from '../errors.ts'
 import { startClock } from './clock.ts'
 import { createEphemeralStore } from './ephemeral/index.ts'
+import { measureStore } from './ephemeral/measured.ts'
 import { unlockDataKeys } from './keys/data-keys.ts'
+import { addDataKeyMetrics } from './keys/key-metrics.ts'
 import { createSealer } from './keys/sealer.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutbound } from './outbound.ts'
+import { addPoolMetrics, addQueryMetrics } from './postgres-metrics.ts'
 import { openPostgres } from './postgres.ts'
 import { openReplica } from './replica.ts'
 
@@ -24,18 +27,21 @@ const CONNECT_ATTEMPTS = 5
  */
 export async function openPlatform(config: PlatformConfig, onFault: (error: unknown) => void) {
   const { databaseUrl, databasePoolSize, redisUrl, keyEncryptionKey, keysDir } = config
+  const metrics = createMetrics({ ofProcess: config.production })
   const postgres = openPostgres({
     databaseUrl,
     poolSize: databasePoolSize,
-    namedStatements: config.databaseNamedStatements
+    namedStatements: config.databaseNamedStatements,
+    observe: addQueryMetrics(metrics)
   })
+  addPoolMetrics(metrics, postgres.poolState)
   try {
     await persist(() => postgres.requireNamedStatements())
     const clock = await persist(() => startClock(postgres))
     const dataKeys = await unlockDataKeys({ postgres, keyEncryptionKey, keysDir })
+    addDataKeyMetrics(metrics, dataKeys, clock)
     const sealer = createSealer({ dataKeys, clock })
-    const ephemeral = await createEphemeralStore({ redisUrl, onFault })
-    const metrics = createMetrics({ ofProcess: config.production })
+    const ephemeral = measureStore(await createEphemeralStore({ redisUrl, onFault }), metrics)
     const reader = openReplica({
       primary: postgres,
       replicaUrl: config.databaseReplicaUrl,

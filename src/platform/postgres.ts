@@ -1,5 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
+import { UnavailableError } from '../errors.ts'
+import type { ObserveQuery, PoolState, QueryKind } from './postgres-metrics.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
 import { tryStatementNames } from './postgres/statement-names.ts'
@@ -22,6 +24,7 @@ export type PostgresOptions = {
   namedStatements?: boolean
   /** Told when something is tried again. */
   onRetry?: () => void
+  observe?: ObserveQuery
 }
 
 /**
@@ -31,6 +34,7 @@ export type PostgresOptions = {
  */
 export function openPostgres(options: PostgresOptions) {
   const { databaseUrl, poolSize, queryTimeoutMs = 1_500, namedStatements = true } = options
+  const { observe = () => undefined } = options
   const pool = openPrimaryPool({
     databaseUrl,
     max: poolSize,
@@ -42,7 +46,6 @@ export function openPostgres(options: PostgresOptions) {
   })
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' })
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
-  const guard = <T>(work: () => Promise<T>) => withRetry(work, retryOptions)
 
   /** Runs a named statement. `values` follow its $1, $2 … */
   async function query<Row extends QueryResultRow>(
@@ -50,7 +53,7 @@ export function openPostgres(options: PostgresOptions) {
     values: unknown[]
   ): Promise<Row[]> {
     const statement = namedStatements ? { name, text, values } : { text, values }
-    const result = await guard(() => pool.query<Row>(statement))
+    const result = await guard('statement', () => pool.query<Row>(statement))
     return result.rows
   }
 
@@ -59,17 +62,17 @@ export function openPostgres(options: PostgresOptions) {
    * @param work may run again from its start, so it does nothing that lasts but by `tx`
    */
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return guard(() => prisma.$transaction(work, { maxWait: 1_000, timeout: 5_000 }))
+    return guard('transaction', () => prisma.$transaction(work, { maxWait: 1_000, timeout: 5_000 }))
   }
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */
   async function read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
-    return guard(() => work(prisma))
+    return guard('query', () => work(prisma))
   }
 
   /** @throws {StatementNamesError} behind a pooler that does not keep them apart, with what to set */
   async function requireNamedStatements(): Promise<void> {
-    if (namedStatements) await guard(() => tryStatementNames(pool))
+    if (namedStatements) await guard('statement', () => tryStatementNames(pool))
   }
 
   /** Whether Postgres answers now; never throws. */
@@ -85,5 +88,26 @@ export function openPostgres(options: PostgresOptions) {
     await pool.end()
   }
 
-  return { query, transaction, read, requireNamedStatements, isReachable, close }
+  /** Tries again what may be, and tells how long it took and whether Postgres answered. */
+  async function guard<T>(kind: QueryKind, work: () => Promise<T>): Promise<T> {
+    const startedAtMs = performance.now()
+    let isAnswered = true
+    try {
+      return await withRetry(work, retryOptions)
+    } catch (error) {
+      isAnswered = !(error instanceof UnavailableError)
+      throw error
+    } finally {
+      observe(kind, (performance.now() - startedAtMs) / 1_000, isAnswered)
+    }
+  }
+
+  const poolState = (): PoolState => ({
+    total: pool.totalCount,
+    idle: pool.idleCount,
+    waiting: pool.waitingCount,
+    max: poolSize
+  })
+
+  return { query, transaction, read, requireNamedStatements, isReachable, poolState, close }
 }

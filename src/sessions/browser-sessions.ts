@@ -60,6 +60,7 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     if (begun === null) throw invalidCredentials()
     revocationFeed.announce(begun.ended)
     const { id, authTime, amr } = begun.session
+    origin.tell?.({ userId: user.id, sessionId: id })
     return {
       cookie: writeBrowserCookieValue({ sessionId: id, secret }),
       session: { id, user, authTime, amr },

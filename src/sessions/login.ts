@@ -48,6 +48,7 @@ export function createLogin({ proveLogin, store, issuePair, revocationFeed }: Lo
     )
     if (begun === null) throw invalidCredentials()
     revocationFeed.announce(begun.ended)
+    origin.tell?.({ userId: user.id, sessionId: begun.session.id })
     return { ...(await issuePair(begun.session, secret)), user, rememberDevice }
   }
 }

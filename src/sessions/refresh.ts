@@ -1,9 +1,10 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openRefreshToken } from './refresh-token.ts'
-import type { RotationStore } from './rotation-store.ts'
+import type { RotationOutcome, RotationStore } from './rotation-store.ts'
 import { FIRST_PARTY_CLIENT, type Delivery, type LiveSession, type Presenter } from './session.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
 
@@ -14,13 +15,27 @@ export type RotationDeps = {
   store: RotationStore
   dataKeys: DataKeys
   revocationFeed: RevocationFeed
+  metrics: Metrics
 }
+
+/** What becomes of a refresh token that is shown; `service_unavailable`: Postgres did not answer. */
+const REFRESH_OUTCOMES = [
+  'rotated',
+  'repeated',
+  'ahead',
+  'reused',
+  'unusable',
+  'forged',
+  'service_unavailable'
+] as const
 
 /** A session one generation on, and the secret that its tokens carry. */
 export type Rotated = { session: LiveSession; secret: Buffer }
 
 /** What every refresh does, whichever client asks. */
-export function createRotation({ store, dataKeys, revocationFeed }: RotationDeps) {
+export function createRotation({ store, dataKeys, revocationFeed, metrics }: RotationDeps) {
+  const refreshes = metrics.outcomes('refreshes_total', 'Refresh tokens shown', REFRESH_OUTCOMES)
+
   /**
    * Spends a refresh token.
    *
@@ -35,10 +50,19 @@ export function createRotation({ store, dataKeys, revocationFeed }: RotationDeps
     origin: RequestOrigin
   ): Promise<Rotated> {
     const claim = openRefreshToken(presented, (id) => dataKeys.find('refresh_mac', id))
-    if (claim === null) throw invalidRefreshToken('malformed or forged')
-    const outcome = await store.rotate(claim, presenter, origin)
+    if (claim === null) {
+      refreshes.count('forged')
+      throw invalidRefreshToken('malformed or forged')
+    }
+    const outcome = await store.rotate(claim, presenter, origin).catch((error: unknown) => {
+      refreshes.countFailure(error)
+      throw error
+    })
+    refreshes.count(outcome.kind)
+    origin.tell?.(whoOf(outcome))
     switch (outcome.kind) {
       case 'rotated':
+      case 'ahead':
       case 'repeated':
         return { session: outcome.session, secret: claim.secret }
       case 'reused': {
@@ -50,6 +74,13 @@ export function createRotation({ store, dataKeys, revocationFeed }: RotationDeps
         throw invalidRefreshToken(outcome.reason)
     }
   }
+}
+
+/** Whose token it was, for the log: for a theft above all. */
+function whoOf(outcome: RotationOutcome): { userId?: string; sessionId?: string } {
+  if (outcome.kind === 'unusable') return {}
+  if (outcome.kind === 'reused') return { sessionId: outcome.sessionId }
+  return { userId: outcome.session.userId, sessionId: outcome.session.id }
 }
 
 export type RefreshDeps = { rotate: Rotate; issuePair: IssuePair; idleSeconds: number }

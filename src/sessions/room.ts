@@ -2,6 +2,7 @@ import type { Accounts } from '../accounts/room.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Config } from '../config.ts'
 import type { MailRoom } from '../mail/room.ts'
+import { createFigure } from '../platform/figure.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import type { Tokens } from '../tokens/room.ts'
 import type { EndSessions } from './end-sessions.ts'
@@ -20,10 +21,22 @@ import { createReauthentication } from './reauthentication.ts'
 import { createGrantBeginner } from './begin-grant.ts'
 import { createRefresh, createRotation } from './refresh.ts'
 import { createRotationStore } from './rotation-store.ts'
+import { createSessionGaugesStore } from './session-gauges-store.ts'
 import { createSessionLimit } from './session-limit.ts'
 import { createSessionLookup } from './session-lookup.ts'
 import { createSessionStore } from './session-store.ts'
 import { createRefreshTokenWriter, createTokenIssuers } from './token-pair.ts'
+
+/** What a login by password ends with, at whichever door. */
+const LOGIN_OUTCOMES = [
+  'succeeded',
+  'invalid_credentials',
+  'account_disabled',
+  'email_not_verified',
+  'password_reset_required',
+  'too_many_attempts',
+  'service_unavailable'
+] as const
 
 export type SessionsDeps = {
   platform: Platform
@@ -40,7 +53,7 @@ export type Sessions = ReturnType<typeof openSessions>
 /** Logging in, staying in, logging out. */
 export function openSessions(deps: SessionsDeps) {
   const { platform, config, record, mail, tokens, accounts, endSessions } = deps
-  const { postgres, sealer, clock, dataKeys } = platform
+  const { postgres, sealer, clock, dataKeys, metrics } = platform
   const { issuer, refreshIdleSeconds: idleSeconds } = config
   const { accessTokens, checkToken, revocationFeed } = tokens
   const { issuePair, issueAccess } = createTokenIssuers({
@@ -73,14 +86,21 @@ export function openSessions(deps: SessionsDeps) {
     issuer,
     graceSeconds: config.refreshGraceSeconds
   })
-  const rotate = createRotation({ store: rotations, dataKeys, revocationFeed })
+  const rotate = createRotation({ store: rotations, dataKeys, revocationFeed, metrics })
   const ownSessions = createOwnSessions({ store, revocationFeed })
-  const proveLogin = createLoginProof({
+  const logins = metrics.outcomes('logins_total', 'Logins by password', LOGIN_OUTCOMES)
+  const prove = createLoginProof({
     checkPassword: accounts.checkPassword,
     tellFailedLogin: accounts.tellFailedLogin,
     devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
     unverified: unverifiedMay(config)
   })
+  const proveLogin = logins.watch(prove, 'succeeded')
+  metrics.gauge(
+    'sessions_active',
+    'Sessions that live, grants of clients included; in large tables an estimate from a sample',
+    createFigure(createSessionGaugesStore(postgres), { keepMs: 15_000 })
+  )
   return {
     login: createLogin({ proveLogin, store, issuePair, revocationFeed }),
     /** Logins at the pages. */

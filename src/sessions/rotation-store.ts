@@ -13,6 +13,8 @@ import type { LiveSession, Presenter, SessionDelivery } from './session.ts'
 export type RotationOutcome =
   /** Spent, and the session is one generation on. */
   | { kind: 'rotated'; session: LiveSession }
+  /** The same of a token newer than its row: Postgres had lost commits. */
+  | { kind: 'ahead'; session: LiveSession }
   /** The immediate predecessor within the grace, its successor unused: the answer was lost, give it again. */
   | { kind: 'repeated'; session: LiveSession }
   /** Spent long ago: theft. The session has been ended, and that is committed. */
@@ -142,7 +144,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
       ...owner(session),
       details: { stored: session.generation, presented: generation }
     })
-    return { kind: 'rotated', session: { ...session, ...row } }
+    return { kind: 'ahead', session: { ...session, ...row } }
   }
 
   /**

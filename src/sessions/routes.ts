@@ -7,7 +7,7 @@ import { toWireUser } from '../accounts/user.ts'
 import { validationFailed } from '../errors.ts'
 import { bearerToken } from '../http/access.ts'
 import type { CrossSiteRule } from '../http/cross-site.ts'
-import { originOf } from '../http/request-origin.ts'
+import { originOf, tellWho } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
 import { userAgentOf } from '../http/user-agent.ts'
 import { DEVICE_SECONDS } from './known-devices.ts'
@@ -134,6 +134,8 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
       const { scope = 'this', refresh_token: inBody } = request.body ?? {}
       const accessToken = bearerToken(request)
       const principal = accessToken === null ? null : await findPrincipal(accessToken)
+      if (principal !== null)
+        tellWho(request, { userId: principal.user.id, sessionId: principal.sessionId })
       const shown = shownToken(request, inBody)
       const fallback = shown === null ? null : { refreshToken: shown.token }
       const proof =

@@ -100,7 +100,10 @@ export async function startRevocationFeed({
     await stopListening()
   }
 
-  return { isRevoked, announce, stop }
+  /** Since the last read that succeeded began. */
+  const ageSeconds = () => (performance.now() - readAtMs) / 1_000
+
+  return { isRevoked, announce, ageSeconds, stop }
 }
 
 /** What another server announced. A message can only ever add a refusal; a malformed one adds nothing. */

@@ -13,9 +13,14 @@ export async function openTokens(
   config: Config,
   onFault: (error: unknown) => void
 ) {
-  const { postgres, ephemeral, clock } = platform
+  const { postgres, ephemeral, clock, metrics } = platform
   const store = createRevocationStore(postgres)
   const revocationFeed = await startRevocationFeed({ store, ephemeral, clock, onFault })
+  metrics.gauge(
+    'revocation_feed_age_seconds',
+    'Since revocations were read from Postgres; older than 1 s, every token check asks Postgres',
+    revocationFeed.ageSeconds
+  )
   const accessTokens = createAccessTokens({
     keyRing,
     signJwt,
@@ -24,7 +29,7 @@ export async function openTokens(
     audience: config.accessTokenAudience,
     ttlSeconds: config.accessTokenTtlSeconds
   })
-  const checkToken = createTokenCheck(accessTokens, revocationFeed)
+  const checkToken = createTokenCheck(accessTokens, revocationFeed, metrics)
   return { accessTokens, checkToken, revocationFeed, stop: revocationFeed.stop }
 }
 

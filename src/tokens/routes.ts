@@ -2,7 +2,9 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { bearerToken } from '../http/access.ts'
+import { tellWho } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
+import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
 import { identityHeaders } from './identity-headers.ts'
 import type { TokenCheck } from './token-check.ts'
 
@@ -46,6 +48,9 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         if (claims === null || claims.cnf !== undefined) {
           throw new ProblemError('invalid_access_token', 'This token is not valid (any more).')
         }
+        // Of another client's token `sub` may be a pseudonym, which is nobody's id.
+        const userId = claims.client_id === FIRST_PARTY_CLIENT ? claims.sub : undefined
+        tellWho(request, { userId, sessionId: claims.sid })
         reply.headers(identityHeaders(claims))
         return { active: true as const, ...claims }
       }

@@ -1,10 +1,22 @@
+import type { Metrics } from '../platform/metrics.ts'
 import type { AccessTokenClaims, AccessTokens } from './access-token.ts'
 import type { RevocationFeed } from './revocation-feed.ts'
 
 export type TokenCheck = ReturnType<typeof createTokenCheck>
 
 /** The one question that every door asks: is this a live access token of ours, meant for `audience`? */
-export function createTokenCheck(accessTokens: AccessTokens, revocationFeed: RevocationFeed) {
+export function createTokenCheck(
+  accessTokens: AccessTokens,
+  revocationFeed: RevocationFeed,
+  metrics: Metrics
+) {
+  const checks = metrics.outcomes('token_checks_total', 'Access tokens checked', [
+    'valid',
+    'invalid',
+    'revoked',
+    'service_unavailable'
+  ])
+
   /**
    * @param audience null where the caller judges `aud` by itself
    * @returns its claims, or null for every reason not to believe it
@@ -15,7 +27,15 @@ export function createTokenCheck(accessTokens: AccessTokens, revocationFeed: Rev
     audience: string | null
   ): Promise<AccessTokenClaims | null> {
     const claims = await accessTokens.verify(token, audience)
-    if (claims === null || (await revocationFeed.isRevoked(claims))) return null
-    return claims
+    if (claims === null) {
+      checks.count('invalid')
+      return null
+    }
+    const isRevoked = await revocationFeed.isRevoked(claims).catch((error: unknown) => {
+      checks.countFailure(error)
+      throw error
+    })
+    checks.count(isRevoked ? 'revoked' : 'valid')
+    return isRevoked ? null : claims
   }
 }

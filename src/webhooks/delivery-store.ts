@@ -61,7 +61,10 @@ const PARK = {
 
 const WAITING = {
   name: 'webhook_waiting',
-  text: `SELECT count(*)::int AS waiting FROM webhook_delivery WHERE sent_at IS NULL AND parked_at IS NULL`
+  text: `
+    SELECT count(*)::int AS count,
+           coalesce(extract(epoch FROM latchkey_now() - min(created_at)), 0)::float8 AS "oldestSeconds"
+      FROM webhook_delivery WHERE sent_at IS NULL AND parked_at IS NULL`
 }
 
 const RECENT = {
@@ -154,9 +157,9 @@ export function createDeliveryStore({ postgres, record }: DeliveryStoreDeps) {
     })
   }
 
-  async function countWaiting(): Promise<number> {
-    const [row] = await postgres.query<{ waiting: number }>(WAITING, [])
-    return row?.waiting ?? 0
+  async function countWaiting(): Promise<{ count: number; oldestSeconds: number }> {
+    const [row] = await postgres.query<{ count: number; oldestSeconds: number }>(WAITING, [])
+    return row ?? { count: 0, oldestSeconds: 0 }
   }
 
   /** The newest events first. */

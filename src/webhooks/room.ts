@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/record.ts'
+import { createFigure } from '../platform/figure.ts'
 import type { Platform } from '../platform/open-platform.ts'
-import { createDeliverer } from './deliver.ts'
+import { createDeliverer, DELIVERY_OUTCOMES } from './deliver.ts'
 import { createDeliveryStore } from './delivery-store.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import { createReplayStore } from './replay-store.ts'
@@ -28,10 +29,17 @@ export function openWebhooks({ platform, record, onFault }: WebhooksDeps) {
     'Attempts to deliver an event, by what became of them',
     ['outcome']
   )
+  for (const outcome of DELIVERY_OUTCOMES) attempts.inc({ outcome }, 0)
+  const waiting = createFigure(deliveries.countWaiting)
   metrics.gauge(
     'webhook_deliveries_waiting',
     'Deliveries neither made nor given up',
-    deliveries.countWaiting
+    async () => (await waiting()).count
+  )
+  metrics.gauge(
+    'webhook_oldest_waiting_seconds',
+    'Age of the oldest delivery that waits',
+    async () => (await waiting()).oldestSeconds
   )
   const worker = startWebhookWorker({
     store: deliveries,

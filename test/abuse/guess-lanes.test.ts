@@ -8,7 +8,11 @@ import { openKeyRoom } from '../support/key-room.ts'
 const app = await startApp(t)
 const { platform } = await openKeyRoom(t, app)
 const store = createGuessLaneStore(platform.postgres)
-const lanes = createGuessLanes({ store, dataKeys: platform.dataKeys })
+const lanes = createGuessLanes({
+  store,
+  dataKeys: platform.dataKeys,
+  metrics: platform.metrics
+})
 
 async function guess(account: string, judge: Guess['judge'], line = account) {
   const notice = { id: randomUUID(), kind: 'test', payloadSealed: new Uint8Array([1]) }

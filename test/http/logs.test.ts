@@ -95,6 +95,31 @@ void t.test('a request, logged: one line with its route, status and id', async (
   t.equal(lines().filter(({ reqId }) => reqId === id).length, 1)
 })
 
+void t.test(
+  'whose request it was, where that turns out: user and session in its line',
+  async (t) => {
+    const email = freshEmail()
+    await server.post('/auth/register', { email, password: PASSWORD })
+    const { token } = secretsOf(await mailTo({ dataDir }, email))
+    await server.post('/auth/verify-email', { token })
+    const login = await server.post('/auth/login', { email, password: PASSWORD })
+    const { user, access_token, refresh_token } = await login.json()
+    const { sid } = JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url').toString())
+    const who = { userId: user.id, sessionId: sid }
+    t.match(await lineOf(login), { ...who, route: '/auth/login' })
+    const headers = { authorization: `Bearer ${access_token}` }
+    for (const path of ['/verify-token', '/auth/me']) {
+      t.match(await lineOf(await fetch(server.url + path, { headers })), who, path)
+    }
+    const refresh = () => server.post('/auth/refresh-token', { refresh_token })
+    t.match(await lineOf(await refresh()), who)
+    const garbage = await lineOf(await server.post('/auth/refresh-token', { refresh_token: 'x' }))
+    t.notOk('userId' in garbage || 'sessionId' in garbage, 'of nobody: nobody')
+    const logout = await server.post('/auth/logout', {}, headers)
+    t.match(await lineOf(logout), who)
+  }
+)
+
 void t.test('canaries in every corner of a request: not in the log', async (t) => {
   const headers = {
     authorization: `Bearer ${CANARY}`,

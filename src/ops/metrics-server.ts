@@ -1,0 +1,66 @@
+import { BlockList, isIPv4 } from 'node:net'
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify'
+import { bearerToken } from '../http/access.ts'
+import { isSameSecret } from '../lib/secrets.ts'
+import type { Metrics } from '../platform/metrics.ts'
+
+/** What a proxy adds: whoever asks through one is not the peer that we see. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
+/** Addresses that the internet does not route: this machine, this network, this cluster. */
+const PRIVATE = new BlockList()
+for (const [network, bits] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+  ['100.64.0.0', 10]
+] as const)
+  PRIVATE.addSubnet(network, bits, 'ipv4')
+for (const [network, bits] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10]
+] as const)
+  PRIVATE.addSubnet(network, bits, 'ipv6')
+const TEXT = 'text/plain; charset=utf-8'
+
+export type MetricsServerOptions = {
+  render: Metrics['render']
+  /** What `METRICS_TOKEN` says. Unset: peers of this network only. */
+  token: string | undefined
+}
+
+/**
+ * The metrics at a port of their own (`METRICS_PORT`), beside the server: nothing else answers there. Without a
+ * token only loopback and private addresses are told, so that a port that was published by mistake tells
+ * the world nothing.
+ */
+export function createMetricsServer({ render, token }: MetricsServerOptions): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true })
+
+  function mayRead(request: FastifyRequest): boolean {
+    if (token !== undefined) return isSameSecret(bearerToken(request) ?? '', token)
+    const peer = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=[\d.]+$)/, '')
+    const isForwarded = FORWARDED.some((name) => request.headers[name] !== undefined)
+    return !isForwarded && isOfThisNetwork(peer)
+  }
+
+  app.get('/metrics', async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    if (!mayRead(request)) {
+      if (token !== undefined) reply.header('www-authenticate', 'Bearer realm="latchkey"')
+      const status = token === undefined ? 403 : 401
+      return reply.code(status).type(TEXT).send('Set METRICS_TOKEN and send it as Bearer token.\n')
+    }
+    const { contentType, body } = await render()
+    return reply.type(contentType).send(body)
+  })
+  app.setErrorHandler((_error, _request, reply) => reply.code(500).type(TEXT).send('Failed.\n'))
+  return app
+}
+
+function isOfThisNetwork(peer: string): boolean {
+  const [address = ''] = peer.split('%')
+  return address !== '' && PRIVATE.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+}
