@@ -1,7 +1,9 @@
+import type { Config } from '../src/config.ts'
 import { createAudit } from '../src/audit/record.ts'
 import { createClientAdminStore } from '../src/oauth/client-admin-store.ts'
 import type { NewClientBody } from '../src/oauth/client-metadata.ts'
 import { createClients } from '../src/oauth/clients.ts'
+import { createRingRule } from '../src/oauth/ring-rule.ts'
 import { createSectorRule } from '../src/oauth/sector.ts'
 import type { GrantType } from '../src/oauth/client.ts'
 import { createInitialAccessTokenStore } from '../src/oauth/initial-access-token-store.ts'
@@ -13,9 +15,13 @@ import { readClientsLine, type ClientsLine, type Options } from './clients/comma
 import { initialToken } from './clients/initial-token.ts'
 
 const line = readClientsLine()
-if (line !== null) await runScript((platform) => run(platform, line))
+if (line !== null) await runScript((platform, config) => run(platform, config, line))
 
-async function run(platform: Platform, { command, operands, values }: ClientsLine): Promise<void> {
+async function run(
+  platform: Platform,
+  config: Pick<Config, 'signingAlgorithms'>,
+  { command, operands, values }: ClientsLine
+): Promise<void> {
   const { postgres, clock, sealer, outbound } = platform
   const [subject = ''] = operands
   const record = createAudit({ sealer, clock })
@@ -25,6 +31,7 @@ async function run(platform: Platform, { command, operands, values }: ClientsLin
   const clients = createClients({
     store,
     requireSector: createSectorRule(outbound),
+    requireRings: createRingRule(config.signingAlgorithms),
     revocationFeed: { announce }
   })
   const origin = { requestId: 'npm run clients', address: 'operator' }

@@ -1,38 +1,102 @@
 import { readFile } from 'node:fs/promises'
-import { importKey } from '../src/signing/import-key.ts'
-import { openKeyRing, phaseOf, type RingKey } from '../src/signing/key-ring.ts'
-import { createSigningKeyStore } from '../src/signing/store.ts'
-import { AT_ONCE, rotationTimeline } from '../src/signing/timeline.ts'
+import { createAudit } from '../src/audit/record.ts'
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../src/signing/algorithm.ts'
+import { viewKey, viewRings } from '../src/signing/overview.ts'
+import { openKeys } from '../src/signing/room.ts'
+import { AT_ONCE, EMERGENCY_NOTICE_SECONDS } from '../src/signing/timeline.ts'
+import { printEmergency, printKeys, printRotation } from './keys/print.ts'
+import { runDrill } from './keys/drill.ts'
 import { readCommandLine } from './support/command-line.ts'
+import { isMeant } from './support/confirm.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
 
 const USAGE = `The signing keys.
 
-  npm run keys -- list                   what each key is for now, with its dates
-  npm run keys -- import FILE [--now]    add a private RSA key (PEM, as openssl genrsa writes it)
+  npm run keys -- list                what each key is for now, its dates, and when the next rotation comes
+  npm run keys -- rotate              start a rotation now: the reserve signs as soon as every verifier can know it
+  npm run keys -- rotate --emergency  drop every key at once; says what stops working and until when.
+                                      At a terminal it asks first, unless --yes is given
+  npm run keys -- import FILE [--now] add a private key (PEM, as openssl writes it: RSA, EC P-256 or Ed25519)
+  npm run keys -- export              the published keys, as a JWK set
+  npm run keys -- drill [--emergency] a whole rotation on a throw-away copy in a minute, with a verifier attached;
+                                      ends with 1 if a single token was refused
+
+--algorithm RS256, ES256 or EdDSA keeps rotate to one ring. --json is for programs.
 
 An imported key is published at once and signs as soon as every verifier can know it; with --now it
 signs at once, which is right before the first token is issued.`
 
+const flag = { type: 'boolean', default: false } as const
 const line = readCommandLine({
   usage: USAGE,
-  options: { now: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-  commands: { list: [], import: ['FILE'] }
+  options: {
+    now: flag,
+    emergency: flag,
+    yes: flag,
+    json: flag,
+    algorithm: { type: 'string' },
+    help: flag
+  },
+  commands: { list: [], import: ['FILE'], rotate: [], export: [], drill: [] }
 })
 
-if (line !== null) {
+const EMERGENCY = 'This drops the signing keys: every access token that is out is refused.'
+const origin = { requestId: 'npm run keys', address: 'operator' }
+
+if (line?.command === 'drill') {
+  process.exitCode = await runDrill({ isEmergency: line.values.emergency, json: line.values.json })
+} else if (
+  line !== null &&
+  (!line.values.emergency || (await isMeant(EMERGENCY, line.values.yes)))
+) {
   const { command, operands, values } = line
-  await runScript(async ({ postgres, sealer, clock }, config) => {
-    const store = createSigningKeyStore(postgres)
-    const ring = await openKeyRing({ store, sealer, clock })
-    if (command === 'import') {
-      const timeline = values.now ? AT_ONCE : rotationTimeline(config.accessTokenTtlSeconds)
-      const kid = await importKey({ store, sealer }, await readPem(operands[0] ?? ''), timeline)
-      await ring.reload()
-      console.log(`Imported ${kid}.\n`)
+  await runScript(async (platform, config) => {
+    const { clock, sealer } = platform
+    const record = createAudit({ sealer, clock })
+    const { keyRing, rotation, findAll } = await openKeys(platform, config, record)
+    const say = (text: string, forPrograms: object) => {
+      console.log(values.json ? JSON.stringify(forPrograms, null, 2) : text)
     }
-    printKeys(ring.all(), clock.now())
+    switch (command) {
+      case 'rotate': {
+        const rings = ringsOf(values.algorithm, keyRing.algorithms)
+        if (values.emergency) {
+          const act = { reason: 'emergency' as const, origin }
+          const replaced = await rotation.replaceAll(rings, EMERGENCY_NOTICE_SECONDS, act)
+          say(printEmergency(replaced), replaced)
+        } else {
+          const outcomes = await rotation.rotate(rings, origin)
+          await clock.sync()
+          say(outcomes.map((one) => printRotation(one, clock.now())).join('\n'), outcomes)
+        }
+        return
+      }
+      case 'export':
+        console.log(JSON.stringify(JSON.parse(keyRing.jwks().body), null, 2))
+        return
+      case 'import': {
+        const pem = await readPem(operands[0] ?? '')
+        const kid = await rotation.importKey(pem, origin, values.now ? AT_ONCE : undefined)
+        if (!values.json) console.log(`Imported ${kid}.\n`)
+      }
+    }
+    const now = clock.now()
+    const rows = await findAll()
+    const keys = rows.map((row) => viewKey(row, now))
+    const rings = viewRings(rows, keyRing.algorithms, now, rotation.rules)
+    say(printKeys(keys, rings, now), { now, keys, rings })
   })
+}
+
+/** @throws {ScriptError} for one that is not configured */
+function ringsOf(
+  asked: string | undefined,
+  configured: readonly SigningAlgorithm[]
+): readonly SigningAlgorithm[] {
+  if (asked === undefined) return configured
+  const ring = SIGNING_ALGORITHMS.find((alg) => alg === asked)
+  if (ring !== undefined && configured.includes(ring)) return [ring]
+  throw new ScriptError(`--algorithm takes one of SIGNING_ALGORITHMS: ${configured.join(', ')}.`)
 }
 
 async function readPem(path: string): Promise<string> {
@@ -43,31 +107,4 @@ async function readPem(path: string): Promise<string> {
       `Cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`
     )
   }
-}
-
-function printKeys(keys: RingKey[], now: Date): void {
-  const rows = keys.map((key) => ({
-    kid: key.kid,
-    alg: key.alg,
-    is: phaseOf(key, now),
-    announced: date(key.announcedAt),
-    'signs from': date(key.activeAt),
-    'signs until': date(key.retiringAt),
-    'published until': date(key.goneAt)
-  }))
-  const columns = Object.keys(rows[0] ?? {}) as (keyof (typeof rows)[number])[]
-  const width = (column: keyof (typeof rows)[number]) =>
-    Math.max(column.length, ...rows.map((row) => row[column].length))
-  const line = (cell: (column: keyof (typeof rows)[number]) => string) =>
-    columns
-      .map((column) => cell(column).padEnd(width(column)))
-      .join('  ')
-      .trimEnd()
-  console.log(
-    [line((column) => column), ...rows.map((row) => line((column) => row[column]))].join('\n')
-  )
-}
-
-function date(at: Date | null): string {
-  return at === null ? '–' : at.toISOString().replace('T', ' ').slice(0, 16)
 }

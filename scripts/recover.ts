@@ -1,12 +1,9 @@
-import { createInterface } from 'node:readline/promises'
 import { createAudit } from '../src/audit/record.ts'
 import { createRecoveryStore } from '../src/ops/recovery-store.ts'
-import { generateRsaKey } from '../src/signing/jwk.ts'
-import { sealSigningKey } from '../src/signing/key-ring.ts'
-import { createSigningKeyStore } from '../src/signing/store.ts'
-import { AT_ONCE } from '../src/signing/timeline.ts'
+import { openKeys } from '../src/signing/room.ts'
 import { readCommandLine } from './support/command-line.ts'
-import { runScript, ScriptError } from './support/run-script.ts'
+import { isMeant } from './support/confirm.ts'
+import { runScript } from './support/run-script.ts'
 
 const USAGE = `After a restore from backup, before the servers take requests again:
 
@@ -22,25 +19,24 @@ const line = readCommandLine({
   commands: { '': [] }
 })
 
-if (line !== null && (await isMeant(line.values.yes))) {
-  await runScript(async ({ postgres, sealer, clock }) => {
-    const key = await sealSigningKey(await generateRsaKey(), sealer)
-    if (!(await createSigningKeyStore(postgres).add(key, AT_ONCE))) {
-      throw new ScriptError('The new signing key exists already. Run it again.')
-    }
+const QUESTION = 'This logs everybody out.'
+
+if (line !== null && (await isMeant(QUESTION, line.values.yes))) {
+  await runScript(async (platform, config) => {
+    const { postgres, sealer, clock } = platform
     const record = createAudit({ sealer, clock })
+    const { keyRing, rotation } = await openKeys(platform, config, record)
+    const origin = { requestId: 'npm run recover', address: 'operator' }
+    // No server runs: nobody has to read the new keys before they sign.
+    const replaced = await rotation.replaceAll(keyRing.algorithms, 0, {
+      reason: 'recovery',
+      origin
+    })
     const ended = await createRecoveryStore({ postgres, record }).endEverything()
+    const kids = replaced.map(({ active }) => active).join(', ')
     console.log(
       `Recovered: ${ended.sessions} session(s) ended, ${ended.mailTokens} mail token(s) killed, ` +
-        `${ended.mails} unsent mail(s) dropped, signing with ${key.kid} from now on.`
+        `${ended.mails} unsent mail(s) dropped, signing with ${kids} from now on.`
     )
   })
-}
-
-async function isMeant(saysYes: boolean): Promise<boolean> {
-  if (saysYes || !process.stdin.isTTY) return true
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await terminal.question('This logs everybody out. Go on? [y/N] ')
-  terminal.close()
-  return /^y(es)?$/i.test(answer.trim())
 }

@@ -49,7 +49,7 @@ import { ownSessionRoutes } from './sessions/own-sessions-routes.ts'
 import { reauthenticationRoutes } from './sessions/reauthentication-routes.ts'
 import { openSessions } from './sessions/room.ts'
 import { sessionRoutes } from './sessions/routes.ts'
-import { openSigning } from './signing/room.ts'
+import { openSigning, type LogKey } from './signing/room.ts'
 import { signingRoutes } from './signing/routes.ts'
 import { openTokens } from './tokens/room.ts'
 import { tokenRoutes } from './tokens/routes.ts'
@@ -94,7 +94,10 @@ export async function buildApp(config: PlatformConfig) {
   }
   const audit = openAudit(platform, logSeal, onFault)
   const { record } = audit
-  const signing = await openSigning(platform, onFault)
+  const logKey: LogKey = (line, text) => {
+    app.log.info(line, text)
+  }
+  const signing = await openSigning(platform, config, { record, logKey, onFault })
   const tokens = await openTokens(platform, signing, config, onFault)
   const mail = openMail({ platform, config, render, onFault })
   const abuse = openAbuse(platform, config, onFault)

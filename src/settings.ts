@@ -10,6 +10,7 @@ import {
   key256,
   list,
   listOf,
+  listWith,
   mailbox,
   oneOf,
   origin,
@@ -22,6 +23,8 @@ import {
   url,
   type Parsed
 } from './lib/setting-parsers.ts'
+import { DEFAULT_ALGORITHM, SIGNING_ALGORITHMS } from './signing/algorithm.ts'
+import { ACCESS_TOKEN_SECONDS } from './tokens/lifetimes.ts'
 
 /** One environment variable: `doc` is its line in the README's table, where `shown` is its default. */
 export type Setting<T> = {
@@ -157,11 +160,24 @@ export const SETTINGS = {
     'made in `KEYS_DIR/kek`; required in production'
   ),
   keysDir: optional('KEYS_DIR', 'Where a key-encryption key that was made here lies', text, 'keys'),
+  signingAlgorithms: optional(
+    'SIGNING_ALGORITHMS',
+    'Algorithms that tokens may be signed with, a ring of keys of each: `RS256`, and `ES256` or `EdDSA` for the clients that choose it; see [docs/keys.md](docs/keys.md)',
+    listWith(DEFAULT_ALGORITHM, ...SIGNING_ALGORITHMS),
+    [DEFAULT_ALGORITHM],
+    '`RS256`'
+  ),
+  signingKeyRotationDays: optional(
+    'SIGNING_KEY_ROTATION_DAYS',
+    'How long a key signs before the next one does by itself; 0: only when asked by `npm run keys -- rotate`',
+    integer(0, 3_650),
+    90
+  ),
   dataDir: optional('DATA_DIR', 'Where embedded Postgres and captured mail lie', text, '.data'),
   accessTokenTtlSeconds: optional(
     'ACCESS_TOKEN_TTL_SECONDS',
     'Life of an access token',
-    integer(300, 900),
+    integer(ACCESS_TOKEN_SECONDS.minimum, ACCESS_TOKEN_SECONDS.maximum),
     600
   ),
   accessTokenAudience: optional(

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { createMetrics } from '../../src/platform/metrics.ts'
 import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
 import { userPlace } from '../../src/accounts/user.ts'
 import type { Platform } from '../../src/platform/open-platform.ts'
@@ -80,7 +81,8 @@ async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Prom
     memoryKib: 19_456,
     passes: 2,
     concurrency: 1,
-    queueLength: 1
+    queueLength: 1,
+    metrics: createMetrics({ ofProcess: false })
   })
   const passwordHash = await hasher.hash(PASSWORD)
   let next = 0

@@ -57,6 +57,10 @@ export const AUDIT_EVENTS = {
   'client.secret_rotated': 'a new secret was shown; the old one is valid for a while',
   'initial_access_token.created': 'its holder may register clients, within the policy on it',
   'initial_access_token.revoked': 'no more; clients that it registered stay',
+  'signing_key.rotated':
+    'another key signs, or will from `details.active_at` on: it was due, or asked for by an operator',
+  'signing_key.dropped': 'by an operator: what the keys of a ring had signed is refused',
+  'signing_key.imported': 'by an operator: a key that was made elsewhere',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

@@ -65,6 +65,18 @@ export function listOf<const T extends string>(...choices: T[]): (text: string) 
   }
 }
 
+/** The same, where one of them can never be left out. */
+export function listWith<const T extends string>(
+  required: T,
+  ...choices: T[]
+): (text: string) => Parsed<T[]> {
+  return (value) => {
+    const parsed = listOf(...choices)(value)
+    if (parsed.ok && parsed.value.includes(required)) return parsed
+    return { ok: false, expected: `a list of ${choices.join(', ')} that has ${required}` }
+  }
+}
+
 export function url(...protocols: string[]): (text: string) => Parsed<string> {
   return (value) => {
     const parsed = URL.parse(value)

@@ -185,7 +185,11 @@ function columns(policy: ClientPolicy) {
 export function kept(row: ClientRow): KeptClient {
   const { registrationTokenHash, initialAccessTokenId: _, updatedAt: __, ...client } = row
   return {
-    ...(client as typeof client & Pick<Client, 'authMethod' | 'grantTypes' | 'jwks' | 'metadata'>),
+    ...(client as typeof client &
+      Pick<
+        Client,
+        'authMethod' | 'grantTypes' | 'jwks' | 'metadata' | 'accessTokenAlg' | 'idTokenAlg'
+      >),
     isRegistered: registrationTokenHash !== null
   }
 }

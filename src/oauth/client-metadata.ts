@@ -1,5 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { Line, Nullable } from '../http/schemas.ts'
+import { SIGNING_ALGORITHMS } from '../signing/algorithm.ts'
+import { ACCESS_TOKEN_SECONDS } from '../tokens/lifetimes.ts'
 import { CLIENT_EXTRAS, Uri } from './client-extras.ts'
 import { AUTH_METHODS, GRANT_TYPES } from './client.ts'
 import { PublicJwk } from './public-jwk.ts'
@@ -35,6 +37,9 @@ export const CLIENT_METADATA = {
   ]),
   jwks_uri: Type.Union([Uri, Type.Null()]),
   subject_type: Type.Enum(['public', 'pairwise']),
+  id_token_signed_response_alg: Type.Enum([...SIGNING_ALGORITHMS], {
+    description: 'Signs its ID and logout tokens; one of SIGNING_ALGORITHMS'
+  }),
   require_pushed_authorization_requests: Type.Boolean(),
   dpop_bound_access_tokens: Type.Boolean(),
   application_type: Nullable(CLIENT_EXTRAS.application_type),
@@ -58,7 +63,11 @@ const POLICY = {
   resource_server: Type.Boolean({ description: 'May introspect the tokens of every audience' }),
   require_pkce: Type.Boolean({ description: 'Public clients always need it' }),
   shows_roles: Type.Boolean({ description: "Whether its tokens say the person's roles" }),
-  access_token_ttl_seconds: Type.Union([Type.Integer({ minimum: 300, maximum: 900 }), Type.Null()]),
+  access_token_signed_response_alg: Type.Enum([...SIGNING_ALGORITHMS], {
+    description:
+      'Signs its access tokens, for the services that it calls; one of SIGNING_ALGORITHMS'
+  }),
+  access_token_ttl_seconds: Type.Union([Type.Integer(ACCESS_TOKEN_SECONDS), Type.Null()]),
   refresh_idle_seconds: Type.Union([
     Type.Integer({ minimum: 60, maximum: 31_536_000 }),
     Type.Null()

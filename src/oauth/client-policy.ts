@@ -1,3 +1,4 @@
+import { DEFAULT_ALGORITHM } from '../signing/algorithm.ts'
 import { parseScope } from './scopes.ts'
 import type { ClientBody, ClientChangesBody } from './client-metadata.ts'
 import { EXTRA_NAMES, type ClientExtras } from './client-extras.ts'
@@ -33,6 +34,8 @@ const DEFAULTS = {
   resource_server: false,
   require_pkce: true,
   shows_roles: false,
+  access_token_signed_response_alg: DEFAULT_ALGORITHM,
+  id_token_signed_response_alg: DEFAULT_ALGORITHM,
   access_token_ttl_seconds: null,
   refresh_idle_seconds: null,
   refresh_absolute_seconds: null
@@ -66,6 +69,8 @@ export function toPolicy(
     accessTokenTtlSeconds: wire.access_token_ttl_seconds,
     refreshIdleSeconds: wire.refresh_idle_seconds,
     refreshAbsoluteSeconds: wire.refresh_absolute_seconds,
+    accessTokenAlg: wire.access_token_signed_response_alg,
+    idTokenAlg: wire.id_token_signed_response_alg,
     isPairwise: wire.subject_type === 'pairwise',
     sectorIdentifier: null,
     jwks: wire.jwks,
@@ -122,6 +127,8 @@ export function toWireClient(client: KeptClient): ClientBody {
     resource_server: client.isResourceServer,
     require_pkce: client.requirePkce,
     shows_roles: client.showsRoles,
+    access_token_signed_response_alg: client.accessTokenAlg,
+    id_token_signed_response_alg: client.idTokenAlg,
     access_token_ttl_seconds: client.accessTokenTtlSeconds,
     refresh_idle_seconds: client.refreshIdleSeconds,
     refresh_absolute_seconds: client.refreshAbsoluteSeconds,

@@ -22,6 +22,8 @@ const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
   accessTokenTtlSeconds: 'access_token_ttl_seconds',
   refreshIdleSeconds: 'refresh_idle_seconds',
   refreshAbsoluteSeconds: 'refresh_absolute_seconds',
+  accessTokenAlg: 'access_token_alg',
+  idTokenAlg: 'id_token_alg',
   isPairwise: 'is_pairwise',
   sectorIdentifier: 'sector_identifier',
   jwks: 'jwks',

@@ -1,4 +1,5 @@
 import type { ClientExtras } from './client-extras.ts'
+import type { SigningAlgorithm } from '../signing/algorithm.ts'
 import type { PublicJwk } from './public-jwk.ts'
 
 /** How a client proves itself at the token endpoint (RFC 7591 §2). */
@@ -57,6 +58,9 @@ export type Client = {
   accessTokenTtlSeconds: number | null
   refreshIdleSeconds: number | null
   refreshAbsoluteSeconds: number | null
+  /** Which ring signs its access tokens, and its ID and logout tokens. */
+  accessTokenAlg: SigningAlgorithm
+  idTokenAlg: SigningAlgorithm
   isPairwise: boolean
   /** The host that pairwise subjects are made for (OpenID Connect Core §8.1). */
   sectorIdentifier: string | null

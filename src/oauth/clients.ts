@@ -7,6 +7,7 @@ import type { ClientAct, ClientAdminStore } from './client-admin-store.ts'
 import type { ClientChangesBody, NewClientBody } from './client-metadata.ts'
 import { toPolicy, toWireClient, type KeptClient } from './client-policy.ts'
 import { hasSecret, isClientId, isDocumentId } from './client.ts'
+import type { RequireRings } from './ring-rule.ts'
 import type { RequireSector } from './sector.ts'
 
 /** How long the secret before the newest still works, so that a fleet can change over. */
@@ -20,11 +21,14 @@ export type Clients = ReturnType<typeof createClients>
 export type ClientsDeps = {
   store: ClientAdminStore
   requireSector: RequireSector
+  requireRings: RequireRings
   revocationFeed: Pick<RevocationFeed, 'announce'>
 }
 
 /** The applications that may use this server, as operators keep them. */
-export function createClients({ store, requireSector, revocationFeed }: ClientsDeps) {
+export function createClients(deps: ClientsDeps) {
+  const { store, requireSector, requireRings, revocationFeed } = deps
+
   /** @throws {ProblemError} `client_id_taken` @throws {OAuthError} as {@link toPolicy} */
   async function create(body: NewClientBody, act: ClientAct): Promise<CreatedClient> {
     const { client_id: id = newClientId(), ...metadata } = body
@@ -32,6 +36,7 @@ export function createClients({ store, requireSector, revocationFeed }: ClientsD
       throw new ProblemError('client_id_taken', 'This client_id is reserved. Choose another one.')
     }
     const policy = toPolicy(id, metadata)
+    requireRings(policy)
     await requireSector(policy)
     const secret = hasSecret(policy.authMethod) ? newSecret() : null
     const client = await store.create(policy, secret === null ? null : hashOf(secret), act)
@@ -57,6 +62,13 @@ export function createClients({ store, requireSector, revocationFeed }: ClientsD
     } = toWireClient(await find(id))
     const policy = toPolicy(id, { ...before, ...changes })
     const { redirect_uris, sector_identifier_uri } = changes
+    // What was chosen once stays as it is: its ring may be away for a while.
+    if (
+      'id_token_signed_response_alg' in changes ||
+      'access_token_signed_response_alg' in changes
+    ) {
+      requireRings(policy)
+    }
     // What was checked once is not asked for again: its host may be away.
     if (redirect_uris !== undefined || sector_identifier_uri !== undefined) {
       await requireSector(policy)

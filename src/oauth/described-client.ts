@@ -1,5 +1,10 @@
 import { Type, type Static } from 'typebox'
 import { OAuthError } from '../errors.ts'
+import {
+  DEFAULT_ALGORITHM,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm
+} from '../signing/algorithm.ts'
 import { CLIENT_EXTRAS, EXTRA_NAMES, Uri } from './client-extras.ts'
 import type { ClientChangesBody } from './client-metadata.ts'
 import { invalidMetadata, isPrivateUse, isPublicKey, isSecretKey } from './client-soundness.ts'
@@ -72,7 +77,8 @@ export function readDescription(body: DescribedClient): Described {
     jwks: body.jwks === undefined ? null : publicKeys(body.jwks),
     jwks_uri: body.jwks_uri ?? null,
     require_pushed_authorization_requests: body.require_pushed_authorization_requests ?? false,
-    dpop_bound_access_tokens: body.dpop_bound_access_tokens ?? false
+    dpop_bound_access_tokens: body.dpop_bound_access_tokens ?? false,
+    id_token_signed_response_alg: ringOf(body.id_token_signed_response_alg)
   }
 }
 
@@ -84,14 +90,20 @@ const ENCRYPTED = [
 
 /** Protection that was asked for and is not there must not be passed over in silence. */
 function refuseUnsupported(body: DescribedClient): void {
-  const { id_token_signed_response_alg: alg = 'RS256', userinfo_signed_response_alg } = body
-  if (alg !== 'RS256') throw invalidMetadata('id_token_signed_response_alg must be RS256.')
+  const { userinfo_signed_response_alg } = body
   if (userinfo_signed_response_alg !== undefined) {
     throw invalidMetadata('userinfo_signed_response_alg is not supported: userinfo answers JSON.')
   }
   for (const name of ENCRYPTED) {
     if (body[name] !== undefined) throw invalidMetadata(`${name} is not supported.`)
   }
+}
+
+/** Whether this server has that ring, {@link createRingRule} knows. */
+function ringOf(alg: string = DEFAULT_ALGORITHM): SigningAlgorithm {
+  const known = SIGNING_ALGORITHMS.find((candidate) => candidate === alg)
+  if (known !== undefined) return known
+  throw invalidMetadata(`id_token_signed_response_alg must be of: ${SIGNING_ALGORITHMS.join(', ')}`)
 }
 
 /** Keys of kinds that nobody here knows are passed over (RFC 7517 §5); a private one is an accident. */

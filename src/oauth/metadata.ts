@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { DEFAULT_ALGORITHM } from '../signing/algorithm.ts'
 import { AUTH_METHODS, GRANT_TYPES, OPENID_SCOPES } from './client.ts'
 import { ACR } from './id-token.ts'
 import { USER_CLAIMS } from './claims.ts'
@@ -8,7 +9,7 @@ export const CLIENT_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
 export type MetadataOptions = Pick<
   Config,
-  'issuer' | 'dynamicRegistration' | 'clientIdMetadataDocuments'
+  'issuer' | 'dynamicRegistration' | 'clientIdMetadataDocuments' | 'signingAlgorithms'
 > & {
   /** The languages of the pages. */
   uiLocales: readonly string[]
@@ -25,6 +26,7 @@ export function serverMetadata({
   issuer,
   dynamicRegistration,
   clientIdMetadataDocuments,
+  signingAlgorithms,
   uiLocales
 }: MetadataOptions): Record<string, unknown> {
   return {
@@ -45,7 +47,7 @@ export function serverMetadata({
     response_modes_supported: ['query', 'form_post'],
     grant_types_supported: GRANT_TYPES,
     subject_types_supported: ['public', 'pairwise'],
-    id_token_signing_alg_values_supported: ['RS256'],
+    id_token_signing_alg_values_supported: signingAlgorithms,
     acr_values_supported: [ACR],
     claim_types_supported: ['normal'],
     claims_supported: ['sub', 'auth_time', 'acr', 'amr', 'sid', ...USER_CLAIMS],
@@ -59,7 +61,7 @@ export function serverMetadata({
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     introspection_endpoint_auth_methods_supported: SECRET_METHODS,
     introspection_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
-    introspection_signing_alg_values_supported: ['RS256'],
+    introspection_signing_alg_values_supported: [DEFAULT_ALGORITHM],
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     dpop_signing_alg_values_supported: CLIENT_ALGS,

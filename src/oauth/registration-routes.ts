@@ -136,7 +136,6 @@ function answerOf({ client, token, secret }: RegistrationOutcome, issuer: string
     client_id_issued_at: Math.floor(client.createdAt.getTime() / 1_000),
     ...(secret !== null && { client_secret: secret, client_secret_expires_at: 0 }),
     response_types: usesCodes ? ['code'] : [],
-    id_token_signed_response_alg: 'RS256',
     registration_access_token: token,
     registration_client_uri: `${issuer}/oauth/register/${client.id}`
   }

@@ -16,6 +16,7 @@ import {
   type RegistrationPolicy
 } from './registration-policy.ts'
 import type { RegisteredClient, RegistrationStore } from './registration-store.ts'
+import type { RequireRings } from './ring-rule.ts'
 import type { RequireSector } from './sector.ts'
 
 /** What is sent to register, and to change a registration; the last two only count there (RFC 7592 §2.2). */
@@ -38,6 +39,7 @@ export type RegistrationDeps = {
   registrations: RegistrationStore
   clients: ClientAdminStore
   requireSector: RequireSector
+  requireRings: RequireRings
   revocationFeed: Pick<RevocationFeed, 'announce'>
 }
 
@@ -46,7 +48,7 @@ export type RegistrationDeps = {
  * the same: a client whose answer got lost after a change would otherwise be locked out for good.
  */
 export function createRegistration(deps: RegistrationDeps) {
-  const { isOpen, initialAccessTokens, registrations, clients, requireSector } = deps
+  const { isOpen, initialAccessTokens, registrations, clients, requireSector, requireRings } = deps
   /** One that came without a token stays bounded after the door was closed. */
   const uninvited = isOpen ? OPEN_REGISTRATION_POLICY : DEFAULT_REGISTRATION_POLICY
 
@@ -58,6 +60,7 @@ export function createRegistration(deps: RegistrationDeps) {
   ): Promise<RegistrationOutcome> {
     const { id: initialAccessTokenId, policy } = await admit(shown)
     const wanted = policyOf(newClientId(), body, policy)
+    requireRings(wanted)
     await requireSector(wanted)
     // Names for secret scanners, and 256 bits.
     const token = `lkr_${randomToken()}`
@@ -106,7 +109,9 @@ export function createRegistration(deps: RegistrationDeps) {
     const described = policyOf(id, body, bounds)
     const requirePar = before.requirePar || described.requirePar
     const requireDpop = before.requireDpop || described.requireDpop
-    const wanted = { ...described, requirePar, requireDpop }
+    const { accessTokenAlg } = before
+    const wanted = { ...described, requirePar, requireDpop, accessTokenAlg }
+    if (described.idTokenAlg !== before.idTokenAlg) requireRings(described)
     await requireSector(wanted)
     const isNew = hasSecret(wanted.authMethod) && !hasSecret(before.authMethod)
     const secret = isNew ? newSecret() : null

@@ -48,6 +48,7 @@ import { createRegistrationStore } from './registration-store.ts'
 import { createRegistration } from './registration.ts'
 import { createRevocationVerbs } from './revocation-store.ts'
 import { createRevocation } from './revocation.ts'
+import { createRingRule } from './ring-rule.ts'
 import { createSectorRule } from './sector.ts'
 import { createBindingRule } from './shown-token.ts'
 import { createSubjects } from './subjects.ts'
@@ -81,6 +82,7 @@ export function openOAuth(deps: OAuthDeps) {
 
   const clientStore = createClientAdminStore({ postgres, clock, record })
   const requireSector = createSectorRule(platform.outbound)
+  const requireRings = createRingRule(config.signingAlgorithms)
   const initialAccessTokens = createInitialAccessTokens(
     createInitialAccessTokenStore({ postgres, clock, record })
   )
@@ -89,6 +91,7 @@ export function openOAuth(deps: OAuthDeps) {
         fetchDocument: createDocumentFetcher(platform.outbound),
         store: createDocumentStore({ postgres, clock }),
         clock,
+        requireRings,
         bounds: {
           scopes: config.clientIdMetadataScopes,
           audiences: config.clientIdMetadataAudiences
@@ -108,7 +111,12 @@ export function openOAuth(deps: OAuthDeps) {
   const consents = createConsentStore({ postgres, clock, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
   const grantStore = createGrantStore(postgres)
-  const issueIdToken = createIdTokens({ signJwt: signing.signJwt, clock, issuer })
+  const issueIdToken = createIdTokens({
+    keyRing: signing.keyRing,
+    signJwt: signing.signJwt,
+    clock,
+    issuer
+  })
   const readIdTokenHint = createIdTokenHints({ keyRing: signing.keyRing, issuer })
 
   const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
@@ -156,6 +164,7 @@ export function openOAuth(deps: OAuthDeps) {
     clients: createClients({
       store: clientStore,
       requireSector,
+      requireRings,
       revocationFeed
     }),
     initialAccessTokens,
@@ -165,6 +174,7 @@ export function openOAuth(deps: OAuthDeps) {
       registrations: createRegistrationStore(postgres),
       clients: clientStore,
       requireSector,
+      requireRings,
       revocationFeed
     }),
     authenticateClient,

@@ -100,7 +100,8 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
       },
       {
         audience: narrowAudience(session.audience, resources, { issuer, scope }),
-        ttlSeconds: lifeOf(client)
+        ttlSeconds: lifeOf(client),
+        alg: client.accessTokenAlg
       }
     )
     const isOpenId = scope.split(' ').includes('openid')
@@ -112,7 +113,15 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
         refresh_token: refreshTokenOf(session, secret).refresh_token
       }),
       ...(isOpenId && {
-        id_token: await issueIdToken({ session, sub, accessToken, nonce, user, claims })
+        id_token: await issueIdToken({
+          session,
+          sub,
+          accessToken,
+          nonce,
+          alg: client.idTokenAlg,
+          user,
+          claims
+        })
       })
     }
   }
@@ -125,7 +134,8 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
     const subject = { sub: client.id, client_id: client.id, scope, ...bound(dpopJkt) }
     const reach = {
       audience: audience.length > 0 ? audience : [issuer],
-      ttlSeconds: lifeOf(client)
+      ttlSeconds: lifeOf(client),
+      alg: client.accessTokenAlg
     }
     return body(await accessTokens.issue(subject, reach), { client, scope, dpopJkt })
   }
@@ -150,7 +160,7 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
         exchanged_from: exchangedFrom,
         ...bound(dpopJkt)
       },
-      { audience, ttlSeconds, notAfter: granted.expiresAt }
+      { audience, ttlSeconds, notAfter: granted.expiresAt, alg: client.accessTokenAlg }
     )
     return {
       ...body(accessToken, { client, scope, dpopJkt }),

@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import { phaseOf, type KeyRing } from './key-ring.ts'
+import type { KeyRing } from './key-ring.ts'
+import { phaseOf } from './ring-plan.ts'
 
 /** What Prometheus is told of the signing keys: how old each is, and when the next one begins to sign. */
 export function addSigningKeyMetrics(metrics: Metrics, keyRing: KeyRing, clock: Clock): void {

@@ -1,26 +1,69 @@
+import type { Audit } from '../audit/record.ts'
+import type { Config } from '../config.ts'
 import { startLoop } from '../platform/loop.ts'
 import type { Platform } from '../platform/open-platform.ts'
+import type { Postgres } from '../platform/postgres.ts'
 import { createJwtSigner } from './jwt-signer.ts'
 import { addSigningKeyMetrics } from './key-metrics.ts'
 import { openKeyRing } from './key-ring.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import { createRotationStore } from './rotation-store.ts'
+import { createRotation } from './rotation.ts'
 import { createSigningKeyStore } from './store.ts'
 
 const RELOAD_MS = 500
+/** The first reserve is made so long after the start, which does not wait for it. */
+const ROTATE_EVERY_MS = 5_000
 
-/** The key ring, kept in step with Postgres; the clock is read on the same beat. */
-export async function openSigning(platform: Platform, onFault: (error: unknown) => void) {
-  const { postgres, sealer, clock, metrics } = platform
-  const keyRing = await openKeyRing({ store: createSigningKeyStore(postgres), sealer, clock })
+export type SigningConfig = Pick<Config, 'signingAlgorithms' | 'signingKeyRotationDays'>
+
+/** Told what has become of a key. */
+export type LogKey = (line: { kid: string; alg: string }, text: string) => void
+
+/** The key rings and what changes them: what the server and the operator's command share. */
+export async function openKeys(platform: Platform, config: SigningConfig, record: Audit) {
+  const { postgres, sealer, clock } = platform
+  const { signingAlgorithms: algorithms, signingKeyRotationDays: rotationDays } = config
+  const store = createSigningKeyStore(postgres)
+  const keyRing = await openKeyRing({ store, sealer, clock, algorithms })
+  const rotation = createRotation({
+    store: createRotationStore({ postgres, record }),
+    sealer,
+    clock,
+    algorithms,
+    rotationDays
+  })
+  return { keyRing, rotation, findAll: store.findAll }
+}
+
+/** The key rings, kept in step with Postgres (the clock is read on the same beat), and rotated when it is time. */
+export async function openSigning(
+  platform: Platform,
+  config: SigningConfig,
+  { record, logKey, onFault }: { record: Audit; logKey: LogKey; onFault: (error: unknown) => void }
+) {
+  const { clock, metrics } = platform
+  const { keyRing, rotation } = await openKeys(platform, config, record)
   addSigningKeyMetrics(metrics, keyRing, clock)
-  const loop = startLoop({
+  const reload = startLoop({
     intervalMs: RELOAD_MS,
     onFault,
     work: async () => {
       await Promise.all([clock.sync(), keyRing.reload()])
     }
   })
-  return { keyRing, signJwt: createJwtSigner(keyRing), stop: loop.stop }
+  const rotate = startLoop({
+    intervalMs: ROTATE_EVERY_MS,
+    onFault,
+    work: async () => {
+      for (const { kind, kid, alg } of await rotation.advance(keyRing.all())) {
+        logKey({ kid, alg }, kind === 'rotated' ? 'signing key rotated' : 'signing key in reserve')
+      }
+    }
+  })
+  const stop = async () => {
+    await Promise.all([reload.stop(), rotate.stop()])
+  }
+  return { keyRing, signJwt: createJwtSigner(keyRing), stop }
 }
 
 /** The keys as they lie in Postgres: for looking only, none is made. */

@@ -3,14 +3,34 @@ import { Type } from 'typebox'
 import type { KeyRing } from './key-ring.ts'
 import { JWKS_MAX_AGE_SECONDS } from './timeline.ts'
 
-const Jwk = Type.Object({
-  kty: Type.Literal('RSA'),
-  n: Type.String(),
-  e: Type.String(),
-  kid: Type.String(),
-  alg: Type.Literal('RS256'),
-  use: Type.Literal('sig')
-})
+const common = { kid: Type.String(), use: Type.Literal('sig') }
+const Coordinate = Type.String({ description: 'base64url' })
+
+/** RFC 7518 §6.3.1, §6.2.1; RFC 8037 §2. */
+const Jwk = Type.Union([
+  Type.Object({
+    ...common,
+    kty: Type.Literal('RSA'),
+    alg: Type.Literal('RS256'),
+    n: Type.String(),
+    e: Type.String()
+  }),
+  Type.Object({
+    ...common,
+    kty: Type.Literal('EC'),
+    alg: Type.Literal('ES256'),
+    crv: Type.Literal('P-256'),
+    x: Coordinate,
+    y: Coordinate
+  }),
+  Type.Object({
+    ...common,
+    kty: Type.Literal('OKP'),
+    alg: Type.Literal('EdDSA'),
+    crv: Type.Literal('Ed25519'),
+    x: Coordinate
+  })
+])
 
 export type SigningRoutesOptions = { keyRing: KeyRing }
 

@@ -1,88 +1,71 @@
 import { lockForTransaction } from '../platform/locks.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { SigningAlgorithm } from './algorithm.ts'
+import { phaseOf, type KeyDates } from './ring-plan.ts'
+import type { NewSigningKey } from './sealed-key.ts'
 
 export type SigningKeyStore = ReturnType<typeof createSigningKeyStore>
 
 /** A signing key as Postgres keeps it: the private half sealed, the dates that say what it is for now. */
-export type SigningKeyRow = {
+export type SigningKeyRow = KeyDates & {
   kid: string
   alg: string
   publicJwk: unknown
   sealedPrivate: Uint8Array
-  announcedAt: Date
-  activeAt: Date
-  retiringAt: Date | null
-  goneAt: Date | null
-}
-
-/** How long a new key is published before it signs, and an old one after it signed last. */
-export type Timeline = { announceSeconds: number; retireSeconds: number }
-
-/** A key that is about to be kept. */
-export type NewSigningKey = {
-  kid: string
-  alg: string
-  publicJwk: Record<string, string>
-  sealedPrivate: Uint8Array<ArrayBuffer>
 }
 
 export function createSigningKeyStore(postgres: Postgres) {
-  /** Every key that was ever made, oldest first. */
+  /** Every key that was ever made, oldest first, those without a date last. */
   async function findAll(): Promise<SigningKeyRow[]> {
-    return postgres.read((db) => db.signingKey.findMany({ orderBy: { activeAt: 'asc' } }))
+    return postgres.read((db) =>
+      db.signingKey.findMany({ orderBy: [{ activeAt: 'asc' }, { announcedAt: 'asc' }] })
+    )
   }
 
   /**
-   * Keeps the key that `make` gives unless one signs already. Of many servers at once, one key is kept; each
+   * Keeps the key that `make` gives unless the ring has one. Of many servers at once, one key is kept; each
    * makes its own before it takes the lock, so that nobody waits for a slow machine's prime numbers.
    */
-  async function ensureActive(make: () => Promise<NewSigningKey>): Promise<void> {
-    if (await postgres.transaction(hasLive)) return
+  async function ensureActive(
+    alg: SigningAlgorithm,
+    make: () => Promise<NewSigningKey>
+  ): Promise<void> {
+    if (await postgres.transaction(async (tx) => hasLive(tx, alg))) return
     const key = await make()
     await postgres.transaction(async (tx) => {
       await lockForTransaction(tx, 'signing_keys')
-      if (await hasLive(tx)) return
+      if (await hasLive(tx, alg)) return
       const now = await timeOf(tx)
-      await insert(tx, key, now, now)
+      await insertKey(tx, key, now, now)
     })
   }
 
-  async function hasLive(tx: Transaction): Promise<boolean> {
-    const now = await timeOf(tx)
-    const live = { OR: [{ goneAt: null }, { goneAt: { gt: now } }] }
-    return (await tx.signingKey.count({ where: live })) > 0
-  }
-
-  /**
-   * Adds `key` to the ring: published at once, signing after `timeline.announceSeconds`. From then on the
-   * others only verify, for `timeline.retireSeconds` more.
-   * @returns false when the ring holds this key already
-   */
-  async function add(key: NewSigningKey, timeline: Timeline): Promise<boolean> {
-    return postgres.transaction(async (tx) => {
-      await lockForTransaction(tx, 'signing_keys')
-      const known = await tx.signingKey.count({ where: { kid: key.kid } })
-      if (known > 0) return false
-      const now = await timeOf(tx)
-      const activeAt = new Date(now.getTime() + timeline.announceSeconds * 1_000)
-      const goneAt = new Date(activeAt.getTime() + timeline.retireSeconds * 1_000)
-      await tx.signingKey.updateMany({
-        where: { OR: [{ goneAt: null }, { goneAt: { gt: goneAt } }] },
-        data: { retiringAt: activeAt, goneAt }
-      })
-      await insert(tx, key, now, activeAt)
-      return true
-    })
-  }
-
-  async function insert(tx: Transaction, key: NewSigningKey, announcedAt: Date, activeAt: Date) {
-    await tx.signingKey.create({ data: { ...key, announcedAt, activeAt } })
-  }
-
-  return { findAll, ensureActive, add }
+  return { findAll, ensureActive }
 }
 
-async function timeOf(tx: Transaction): Promise<Date> {
+async function hasLive(tx: Transaction, alg: SigningAlgorithm): Promise<boolean> {
+  const now = await timeOf(tx)
+  return (await ringOf(tx, alg)).some((row) => phaseOf(row, now) !== 'gone')
+}
+
+/** The keys of one algorithm, in the order of {@link SigningKeyStore.findAll}. */
+export async function ringOf(tx: Transaction, alg: SigningAlgorithm): Promise<SigningKeyRow[]> {
+  const orderBy = [{ activeAt: 'asc' as const }, { announcedAt: 'asc' as const }]
+  return tx.signingKey.findMany({ where: { alg }, orderBy })
+}
+
+export async function insertKey(
+  tx: Transaction,
+  { kid, alg, publicJwk, sealedPrivate }: NewSigningKey,
+  announcedAt: Date,
+  activeAt: Date
+): Promise<void> {
+  await tx.signingKey.create({
+    data: { kid, alg, publicJwk, sealedPrivate, announcedAt, activeAt }
+  })
+}
+
+export async function timeOf(tx: Transaction): Promise<Date> {
   const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`SELECT latchkey_now() AS now`
   return now
 }

@@ -2,6 +2,7 @@ import { errors, jwtVerify } from 'jose'
 import { v4 as uuidv4 } from 'uuid'
 import { isCanonicalBase64Url, sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { SigningAlgorithm } from '../signing/algorithm.ts'
 import type { SignJwt } from '../signing/jwt-signer.ts'
 import type { KeyRing, RingKey } from '../signing/key-ring.ts'
 import type { TokenIdentity } from './token-identity.ts'
@@ -35,7 +36,13 @@ export type ActorClaim = { sub: string; act?: ActorClaim }
  * Where a token may be used and how long; by default at the issuer, for the configured life. `notAfter`
  * (seconds since 1970) ends it earlier.
  */
-export type AccessTokenReach = { audience?: string[]; ttlSeconds?: number; notAfter?: number }
+export type AccessTokenReach = {
+  audience?: string[]
+  ttlSeconds?: number
+  notAfter?: number
+  /** Which ring signs it; RS256 where nobody has chosen. */
+  alg?: SigningAlgorithm
+}
 
 export type AccessTokenClaims = Omit<AccessTokenSubject, 'personal'> & {
   iss: string
@@ -82,7 +89,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
       jti: uuidv4(),
       ...personal
     }
-    return signJwt(TYP, claims)
+    return signJwt(TYP, claims, reach.alg)
   }
 
   /**
@@ -113,13 +120,15 @@ export function createAccessTokens(deps: AccessTokensDeps) {
     try {
       const { payload } = await jwtVerify<AccessTokenClaims>(
         token,
-        ({ kid }) => {
+        ({ kid, alg }) => {
           found = kid === undefined ? undefined : keyRing.verificationKey(kid)
           if (found === undefined) throw new errors.JWKSNoMatchingKey()
+          // RFC 8725 §3.1: a key is for one algorithm, whatever the header says.
+          if (found.alg !== alg) throw new errors.JOSEAlgNotAllowed()
           return found.publicKey
         },
         {
-          algorithms: ['RS256'],
+          algorithms: [...keyRing.algorithms],
           typ: TYP,
           issuer,
           currentDate: clock.now(),

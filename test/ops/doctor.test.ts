@@ -8,6 +8,8 @@ import { startApp, type TestApp } from '../support/app.ts'
 import { openTrail } from '../support/audit-trail.ts'
 import { givenUser } from '../support/builders.ts'
 import { createEmptyDatabase } from '../support/database.ts'
+import { openKeyRoom } from '../support/key-room.ts'
+import { openDatabase } from '../support/raw-database.ts'
 import { startRedis } from '../support/redis.ts'
 import { startSmtpSink } from '../support/smtp-sink.ts'
 
@@ -189,10 +191,49 @@ void t.test('mail that waits or was parked, and foreign hashes: counted', async 
 })
 
 void t.test('no key that signs: an error', async (t) => {
-  t.match(await findings('signing keys'), [{ level: 'ok' }, { level: 'note', says: /reserve/ }])
   const other = await startApp(t)
-  await other.sql('UPDATE signing_key SET retiring_at = now(), gone_at = now()')
-  t.match(await findings('signing keys', {}, other), [{ level: 'error', says: /No key is active/ }])
+  const { sql } = await openDatabase(t, other.databaseUrl)
+  // A server would mend it.
+  await other.close()
+  await sql('UPDATE signing_key SET retiring_at = now(), gone_at = now()')
+  t.match(await findings('signing keys', {}, other), [
+    { level: 'error', says: 'No key of RS256 is active: nobody can log in.' }
+  ])
+})
+
+void t.test('the timeline of the signing keys: young, whole, late, far too late', async (t) => {
+  const other = await startApp(t)
+  const { sql, moveTime } = await openDatabase(t, other.databaseUrl)
+  const look = (env: Record<string, string> = {}) => findings('signing keys', env, other)
+  const { advance } = await openKeyRoom(t, other)
+  await other.close()
+  const day = 86_400
+  t.match(await look(), [
+    { level: 'ok', says: /\(RS256\) signs since/ },
+    { level: 'ok', says: /\(RS256\) signs from/ }
+  ])
+  const off = { SIGNING_KEY_ROTATION_DAYS: '0' }
+  t.match(await look(off), [
+    { level: 'ok' },
+    { level: 'ok', says: /stands in reserve/ },
+    { level: 'note', says: /^SIGNING_KEY_ROTATION_DAYS is 0/ }
+  ])
+  await moveTime(90.5 * day)
+  t.match(await look(), [{ level: 'ok' }, { level: 'ok' }], 'a few hours late is nothing yet')
+  await moveTime(92 * day)
+  t.match(await look(), [{ level: 'ok' }, { level: 'warn', says: /^The rotation of RS256 is due/ }])
+  await moveTime(181 * day)
+  t.match(await look(), [{ level: 'error', says: /more than twice/ }, { level: 'warn' }])
+  t.match(await look(off), [{ level: 'ok' }, { level: 'ok' }, { level: 'note' }])
+  t.match(await advance(), [{ kind: 'rotated' }])
+  t.match(await look(), [{ level: 'ok' }, { level: 'ok' }], 'and once it was done')
+  await sql(`DELETE FROM signing_key WHERE active_at > '9999-01-01'`)
+  t.match(await look(), [{ level: 'ok' }, { level: 'warn', says: 'No key of RS256 stands in' }])
+  await sql(`INSERT INTO client (id, name, auth_method, grant_types, scopes, id_token_alg, created_at, updated_at)
+             VALUES ('shop', 'Shop', 'none', '{}', '{}', 'ES256', now(), now())`)
+  t.match((await look()).at(-1), { level: 'warn', says: '1 client chose ES256' })
+  const two = { SIGNING_ALGORITHMS: 'RS256 ES256' }
+  t.match((await look(two)).at(-1), { level: 'error', says: 'No key of ES256 is active.' })
 })
 
 void t.test('an audit trail that somebody was at, or that nobody seals: named', async (t) => {

@@ -1,13 +1,13 @@
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
-import { generateRsaKey } from '../../src/signing/jwk.ts'
-import { phaseOf, sealSigningKey } from '../../src/signing/key-ring.ts'
-import { AT_ONCE, rotationTimeline } from '../../src/signing/timeline.ts'
+import { isReserve, phaseOf } from '../../src/signing/ring-plan.ts'
+import { EMERGENCY_NOTICE_SECONDS, rotationTimeline } from '../../src/signing/timeline.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { givenSession, givenUser } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
 import { headerOf } from '../support/jws.ts'
-import { openKeyRoom, type KeyRoom } from '../support/key-room.ts'
+import { openKeyRoom, OPERATOR } from '../support/key-room.ts'
+import { openDatabase } from '../support/raw-database.ts'
 
 const TTL_SECONDS = 600
 /** The promise is 1 s; the rest is for a loaded machine. */
@@ -18,13 +18,16 @@ async function given(t: Test) {
   return { app, room: await openKeyRoom(t, app), user: await givenUser(app) }
 }
 
-async function newKey({ sealer }: KeyRoom) {
-  return sealSigningKey(await generateRsaKey(), sealer)
-}
-
-async function publishedKids({ get }: TestApp): Promise<string[]> {
+/** Without the one in reserve, which is always there. */
+async function publishedKids({ get, sql }: TestApp): Promise<string[]> {
   const { keys } = (await get('/.well-known/jwks.json')).json<{ keys: { kid: string }[] }>()
-  return keys.map(({ kid }) => kid).sort()
+  const reserves = await sql<{ kid: string }>(
+    `SELECT kid FROM signing_key WHERE active_at > '9999-01-01' AND gone_at IS NULL`
+  )
+  return keys
+    .map(({ kid }) => kid)
+    .filter((kid) => !reserves.some((reserve) => reserve.kid === kid))
+    .sort()
 }
 
 /** Waits until the app publishes exactly these. @returns how long that took */
@@ -45,11 +48,11 @@ void t.test('a rotation by the timeline: announced, active, retiring, gone', asy
   const { app, room, user } = await given(t)
   const login = async () => (await givenSession(app, user)).accessToken
   const first = room.ring.signingKey().kid
-  const key = await newKey(room)
+  const key = await room.newKey()
   const { announceSeconds, retireSeconds } = rotationTimeline(TTL_SECONDS)
   t.ok(announceSeconds >= 300 + 600, 'at least max-age and the common cache of verifiers')
   t.ok(retireSeconds > TTL_SECONDS, 'longer than a token lives')
-  t.equal(await room.store.add(key, { announceSeconds, retireSeconds }), true)
+  t.equal(await room.store.add(key, { announceSeconds, retireSeconds }, OPERATOR), true)
 
   const tookMs = await untilPublished(app, first, key.kid)
   t.ok(tookMs < RELOADED_WITHIN_MS, `published after ${tookMs} ms`)
@@ -68,15 +71,15 @@ void t.test('a rotation by the timeline: announced, active, retiring, gone', asy
   t.ok(await isTaken(app, last), 'until the last of it has expired')
   await app.moveTime(announceSeconds + retireSeconds + 1)
   t.ok((await untilPublished(app, key.kid)) < RELOADED_WITHIN_MS, 'then it is gone')
-  const rows = await app.sql('SELECT kid FROM signing_key')
-  t.equal(rows.length, 2, 'its row is kept')
+  const rows = await app.sql('SELECT kid FROM signing_key WHERE kid = $1', [first])
+  t.equal(rows.length, 1, 'its row is kept')
   t.equal(headerOf(await login())['kid'], key.kid)
 })
 
 void t.test('a key that goes while its tokens live: they are refused from its date', async (t) => {
   const { app, room, user } = await given(t)
-  const key = await newKey(room)
-  await room.store.add(key, { announceSeconds: 20, retireSeconds: 30 })
+  const key = await room.newKey()
+  await room.store.add(key, { announceSeconds: 20, retireSeconds: 30 }, OPERATOR)
   const { accessToken } = await givenSession(app, user)
   await eventually('reload', async () => (await publishedKids(app)).length === 2)
   await app.moveTime(45)
@@ -88,47 +91,55 @@ void t.test('a key that goes while its tokens live: they are refused from its da
   t.ok(await isTaken(app, next))
 })
 
-void t.test('an emergency: the key and its tokens are dropped within a second', async (t) => {
+void t.test('an emergency: the keys and their tokens are dropped within a second', async (t) => {
   const { app, room, user } = await given(t)
-  const announced = await newKey(room)
-  await room.store.add(announced, rotationTimeline(TTL_SECONDS))
+  const announced = await room.newKey()
+  await room.store.add(announced, rotationTimeline(TTL_SECONDS), OPERATOR)
+  const before = (await room.store.findAll()).map(({ kid }) => kid)
+  t.equal(before.length, 3, 'one signs, one is scheduled, one stands in reserve')
   const { accessToken } = await givenSession(app, user)
   t.ok(await isTaken(app, accessToken))
-  const key = await newKey(room)
   const startedAtMs = performance.now()
-  await room.store.add(key, AT_ONCE)
+  const act = { reason: 'emergency' as const, origin: OPERATOR }
+  const [replaced] = await room.rotation.replaceAll(['RS256'], EMERGENCY_NOTICE_SECONDS, act)
   await eventually('refusal', async () => !(await isTaken(app, accessToken)))
   const tookMs = Math.round(performance.now() - startedAtMs)
-  t.ok(tookMs < RELOADED_WITHIN_MS, `refused after ${tookMs} ms`)
+  t.ok(tookMs < EMERGENCY_NOTICE_SECONDS * 1_000 + RELOADED_WITHIN_MS, `refused after ${tookMs} ms`)
   t.comment(`a dropped key's token is refused after ${tookMs} ms`)
-  await untilPublished(app, key.kid)
-  t.equal(headerOf((await givenSession(app, user)).accessToken)['kid'], key.kid)
-  const phases = (await room.store.findAll()).map((row) => [
-    row.kid,
-    phaseOf(row, app.app.clock.now())
-  ])
-  t.equal(Object.fromEntries(phases)[announced.kid], 'gone', 'the one in reserve is dropped too')
+  await untilPublished(app, replaced!.active)
+  t.equal(headerOf((await givenSession(app, user)).accessToken)['kid'], replaced!.active)
+  const rows = await room.store.findAll()
+  for (const row of rows.filter(({ kid }) => before.includes(kid))) {
+    t.equal(phaseOf(row, app.app.clock.now()), 'gone', 'the one in reserve too')
+  }
+  t.ok(
+    rows.some((row) => row.kid === replaced!.reserve && isReserve(row)),
+    'a new one is there'
+  )
 })
 
 void t.test(
   'the first key, made by five at once: one is kept, and making it holds no lock',
   async (t) => {
     const { app, room } = await given(t)
-    await app.sql('DELETE FROM signing_key')
+    // A server would mend what follows.
+    await app.close()
+    const database = await openDatabase(t, app.databaseUrl)
+    await database.sql('DELETE FROM signing_key')
     const locks: unknown[] = []
     const make = async () => {
-      const key = await newKey(room)
+      const key = await room.newKey()
       locks.push(
-        ...(await app.sql(`SELECT pid FROM pg_locks WHERE locktype = 'advisory'
+        ...(await database.sql(`SELECT pid FROM pg_locks WHERE locktype = 'advisory'
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`))
       )
       return key
     }
-    await room.store.ensureActive(make)
+    await room.store.ensureActive('RS256', make)
     t.strictSame(locks, [], 'nobody waits for a slow machine')
-    await app.sql('DELETE FROM signing_key')
+    await database.sql('DELETE FROM signing_key')
     // All have made theirs before the first is kept: the statement decides, not the time it takes.
-    const keys = await Promise.all(Array.from({ length: 5 }, () => newKey(room)))
+    const keys = await Promise.all(Array.from({ length: 5 }, () => room.newKey()))
     let made = 0
     const together = Promise.withResolvers<undefined>()
     const makers = keys.map((key) => async () => {
@@ -137,27 +148,31 @@ void t.test(
       await together.promise
       return key
     })
-    await Promise.all(makers.map((maker) => room.store.ensureActive(maker)))
-    t.equal((await app.sql('SELECT kid FROM signing_key')).length, 1)
+    await Promise.all(makers.map((maker) => room.store.ensureActive('RS256', maker)))
+    t.equal((await database.sql('SELECT kid FROM signing_key')).length, 1)
   }
 )
 
 void t.test('one key, added by ten at once: it is in the ring once', async (t) => {
   const { app, room } = await given(t)
-  const key = await newKey(room)
+  const key = await room.newKey()
   const added = await Promise.all(
-    Array.from({ length: 10 }, () => room.store.add(key, rotationTimeline(TTL_SECONDS)))
+    Array.from({ length: 10 }, () => room.store.add(key, rotationTimeline(TTL_SECONDS), OPERATOR))
   )
   t.equal(added.filter(Boolean).length, 1)
-  t.equal((await app.sql('SELECT kid FROM signing_key')).length, 2)
+  t.equal((await app.sql('SELECT kid FROM signing_key WHERE kid = $1', [key.kid])).length, 1)
+  const events = await app.sql(
+    `SELECT details FROM audit_event WHERE type = 'signing_key.imported'`
+  )
+  t.match(events, [{ details: { alg: 'RS256', kid: key.kid } }], 'and in the trail once')
 })
 
 void t.test('two rotations, one before the other is due: one active key at any time', async (t) => {
   const { app, room, user } = await given(t)
-  const [first, second, third] = [room.ring.signingKey(), await newKey(room), await newKey(room)]
-  await room.store.add(second, { announceSeconds: 100, retireSeconds: 1_000 })
+  const [first, second, third] = [room.ring.signingKey(), await room.newKey(), await room.newKey()]
+  await room.store.add(second, { announceSeconds: 100, retireSeconds: 1_000 }, OPERATOR)
   await app.moveTime(50)
-  await room.store.add(third, { announceSeconds: 100, retireSeconds: 1_000 })
+  await room.store.add(third, { announceSeconds: 100, retireSeconds: 1_000 }, OPERATOR)
   await untilPublished(app, first.kid, second.kid, third.kid)
   for (const [seconds, kid] of [
     [90, first.kid],
@@ -179,7 +194,7 @@ void t.test('two rotations, one before the other is due: one active key at any t
 
 void t.test('the published keys: public fields, cacheable, open to every origin', async (t) => {
   const { app, room } = await given(t)
-  await room.store.add(await newKey(room), rotationTimeline(TTL_SECONDS))
+  await room.store.add(await room.newKey(), rotationTimeline(TTL_SECONDS), OPERATOR)
   await eventually('reload', async () => (await publishedKids(app)).length === 2)
   const answer = await app.get('/.well-known/jwks.json')
   t.equal(answer.statusCode, 200)
@@ -216,7 +231,7 @@ void t.test('the ETag of the published keys: 304 as long as they are the same', 
     })
   }
   t.equal((await ifNoneMatch('"other"')).statusCode, 200)
-  await room.store.add(await newKey(room), rotationTimeline(TTL_SECONDS))
+  await room.store.add(await room.newKey(), rotationTimeline(TTL_SECONDS), OPERATOR)
   await eventually('another ETag', async () => (await ifNoneMatch(etag)).statusCode === 200)
 })
 
@@ -225,7 +240,7 @@ void t.test(
   async (t) => {
     const { app, room, user } = await given(t)
     const { accessToken: before } = await givenSession(app, user)
-    await room.store.add(await newKey(room), { announceSeconds: 10, retireSeconds: 700 })
+    await room.store.add(await room.newKey(), { announceSeconds: 10, retireSeconds: 700 }, OPERATOR)
     await eventually('reload', async () => (await publishedKids(app)).length === 2)
     const keys = createLocalJWKSet((await app.get('/.well-known/jwks.json')).json())
     await app.moveTime(11)

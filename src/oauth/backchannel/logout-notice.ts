@@ -38,7 +38,7 @@ export function createLogoutNotifier(deps: LogoutNoticesDeps) {
     const client = await findClient(clientId)
     if (client === null || client.backchannelLogoutUri === null) return
     const iat = Math.floor(clock.now().getTime() / 1_000)
-    const logoutToken = await signJwt('logout+jwt', {
+    const logoutToken = {
       iss: issuer,
       sub: subjects.subjectOf(client, userId),
       aud: clientId,
@@ -47,12 +47,14 @@ export function createLogoutNotifier(deps: LogoutNoticesDeps) {
       jti: id,
       sid,
       events: { [EVENT]: {} }
-    })
+    }
+    // §2.4: signed as its ID tokens are.
+    const signed = await signJwt('logout+jwt', logoutToken, client.idTokenAlg)
     const { status } = await outbound({
       url: client.backchannelLogoutUri,
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ logout_token: logoutToken }).toString()
+      body: new URLSearchParams({ logout_token: signed }).toString()
     })
     if (status !== 200 && status !== 204) throw new NotTakenError(status)
   }

@@ -1,6 +1,7 @@
 import { OAuthError, UnavailableError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Client } from '../client.ts'
+import type { RequireRings } from '../ring-rule.ts'
 import type { DocumentStore } from './document-store.ts'
 import { isDocumentUrl } from './document-url.ts'
 import { DocumentOutageError, type FetchDocument } from './fetch-document.ts'
@@ -22,12 +23,13 @@ export type ClientDocumentsDeps = {
   fetchDocument: FetchDocument
   store: DocumentStore
   clock: Clock
+  requireRings: RequireRings
   bounds: DocumentBounds
 }
 
 /** Clients that describe themselves at the URL that is their id (draft-ietf-oauth-client-id-metadata-document). */
 export function createClientDocuments(deps: ClientDocumentsDeps) {
-  const { fetchDocument, store, clock, bounds } = deps
+  const { fetchDocument, store, clock, requireRings, bounds } = deps
   /** Apart from each other: made-up URLs must not push out the clients that people use. */
   const good = new Map<string, Known>()
   const wrong = new Map<string, Known>()
@@ -93,7 +95,9 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
   async function judge(id: string): Promise<Known> {
     try {
       const { text, freshSeconds } = await fetchDocument(id)
-      return { outcome: readDocument(id, text, bounds), staleAtMs: inSeconds(freshSeconds) }
+      const client = readDocument(id, text, bounds)
+      requireRings(client)
+      return { outcome: client, staleAtMs: inSeconds(freshSeconds) }
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error
       return { outcome: error, staleAtMs: inSeconds(WRONG_FRESH_SECONDS) }

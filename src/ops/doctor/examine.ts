@@ -12,7 +12,8 @@ import { findSigningKeys } from '../../signing/room.ts'
 import { CLOCK, DATABASE } from './database.ts'
 import { createFactsStore } from './facts-store.ts'
 import { codeOf, error, lookAt, note, ok, type NamedFinding } from './finding.ts'
-import { HOLDINGS, type HeldSigningKey, type HoldingsSubject } from './holdings.ts'
+import { HOLDINGS, type HoldingsSubject } from './holdings.ts'
+import type { HeldSigningKey } from './signing-keys.ts'
 import { SURROUNDINGS } from './surroundings.ts'
 
 export type ExamineOptions = {
@@ -131,9 +132,10 @@ async function examinePostgres(
 
 async function examineHoldings(
   postgres: Postgres,
-  { keyEncryptionKey, keysDir }: Config,
+  config: Config,
   { since, head }: ExamineOptions
 ): Promise<NamedFinding[]> {
+  const { keyEncryptionKey, keysDir, signingAlgorithms, signingKeyRotationDays } = config
   const clock = await startClock(postgres)
   const keys = await inspectDataKeys({ postgres, keyEncryptionKey, keysDir })
   const { dataKeys } = keys
@@ -142,6 +144,8 @@ async function examineHoldings(
     facts: createFactsStore(postgres),
     now: clock.now(),
     keys,
+    signingAlgorithms,
+    signingKeyRotationDays,
     signingKeys: await heldSigningKeys(postgres, createSealer({ dataKeys, clock })),
     checkChain: () => checkChain(since),
     findHead: () => (head === undefined ? Promise.resolve(null) : hasHead(head))

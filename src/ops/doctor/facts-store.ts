@@ -58,6 +58,15 @@ const AUDIT_MONTHS = {
 /** `hasNext`: the next month has its partition. `strays` lie in the default one, counted up to ten thousand. */
 export type AuditMonths = { partitions: number; hasNext: boolean; strays: number }
 
+/** What clients that are let in want their tokens signed with. */
+const CLIENT_ALGORITHMS = {
+  name: 'doctor_client_algorithms',
+  text: `
+    SELECT alg, count(DISTINCT id)::int AS clients
+      FROM client, unnest(ARRAY[id_token_alg, access_token_alg]) AS alg
+     WHERE disabled_at IS NULL GROUP BY alg ORDER BY alg`
+}
+
 export type ServerFacts = {
   version: string
   fsync: string
@@ -97,6 +106,7 @@ export function createFactsStore(postgres: Postgres) {
     replica: (system: string) => one<ReplicaFacts>(REPLICA, system),
     outbox: () => one<OutboxFacts>(OUTBOX),
     auditMonths: () => one<AuditMonths>(AUDIT_MONTHS),
+    clientAlgorithms: () => postgres.query<{ alg: string; clients: number }>(CLIENT_ALGORITHMS, []),
     foreignHashes: async () => (await one<{ count: number }>(FOREIGN_HASHES)).count,
     now: async () =>
       (await one<{ now: Date }>({ name: 'doctor_now', text: 'SELECT latchkey_now() AS now' })).now

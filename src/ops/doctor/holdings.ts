@@ -1,26 +1,15 @@
 import type { ChainReport } from '../../audit/chain-check.ts'
 import { KEY_PURPOSES, type DataKeyState } from '../../platform/keys/data-keys.ts'
-import { phaseOf, type KeyPhase } from '../../signing/key-ring.ts'
 import { lookAtAuditMonths } from './audit-months.ts'
 import { lookAtChain } from './chain.ts'
 import type { FactsStore } from './facts-store.ts'
 import { amount, duration, error, note, ok, warn, type Check, type Finding } from './finding.ts'
-
-/** A signing key as Postgres holds it, and whether its private half opens. */
-export type HeldSigningKey = {
-  kid: string
-  activeAt: Date
-  retiringAt: Date | null
-  goneAt: Date | null
-  opens: boolean
-}
+import { GIVE_BACK, lookAtSigningKeys, type SigningKeysSubject } from './signing-keys.ts'
 
 /** What a migrated database holds. */
-export type HoldingsSubject = {
+export type HoldingsSubject = SigningKeysSubject & {
   facts: FactsStore
-  now: Date
   keys: DataKeyState
-  signingKeys: HeldSigningKey[]
   checkChain: () => Promise<ChainReport>
   /** A head from the log, and whether the chain holds it; null where none was asked for. */
   findHead: () => Promise<boolean | null>
@@ -34,9 +23,6 @@ export const HOLDINGS: readonly Check<HoldingsSubject>[] = [
   { name: 'outbox', look: lookAtOutbox },
   { name: 'passwords', look: lookAtPasswords }
 ]
-
-const GIVE_BACK =
-  'Give back the KEY_ENCRYPTION_KEY (or KEYS_DIR) that was used with this database: no other opens them.'
 
 function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
   const { hasKeyEncryptionKey, rows } = keys
@@ -60,35 +46,6 @@ function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
     return [ok(`The key-encryption key opens all ${amount(rows.length, 'data key')}.`)]
   }
   return Promise.resolve(found())
-}
-
-function lookAtSigningKeys({ signingKeys, now }: HoldingsSubject): Promise<Finding[]> {
-  const inPhase = (phase: KeyPhase) => signingKeys.filter((key) => phaseOf(key, now) === phase)
-  const [active, announced] = [inPhase('active'), inPhase('announced')]
-  const closed = signingKeys.filter(({ opens }) => !opens)
-  const findings: Finding[] = []
-  if (closed.length > 0) {
-    const says = `${amount(closed.length, 'signing key')} of ${signingKeys.length} cannot be opened.`
-    findings.push(error(says, GIVE_BACK))
-  }
-  const newest = active.at(-1)
-  if (signingKeys.length === 0) {
-    findings.push(ok('None yet: the first start makes one.'))
-  } else if (newest === undefined) {
-    const todo = 'Start a server, or run npm run keys -- list to see the dates.'
-    findings.push(error('No key is active: nobody can log in.', todo))
-  } else {
-    findings.push(ok(`${newest.kid} signs since ${day(newest.activeAt)}.`))
-  }
-  const next = announced.at(0)
-  if (next !== undefined) {
-    findings.push(ok(`${next.kid} stands in reserve and signs from ${day(next.activeAt)} on.`))
-  } else if (newest !== undefined) {
-    const todo =
-      'npm run keys -- import FILE adds one: published now, so that every verifier knows it in time.'
-    findings.push(note('No announced key stands in reserve.', todo))
-  }
-  return Promise.resolve(findings)
 }
 
 const LATE_MAIL_SECONDS = 300
@@ -118,5 +75,3 @@ async function lookAtPasswords({ facts }: HoldingsSubject): Promise<Finding[]> {
   const says = `${amount(foreign, 'password')} still in a foreign hash.`
   return [note(says, 'Each is replaced at its next login.')]
 }
-
-const day = (at: Date) => at.toISOString().slice(0, 16).replace('T', ' ')

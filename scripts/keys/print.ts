@@ -1,0 +1,97 @@
+import type { Replacement, RotateOutcome } from '../../src/signing/rotation-store.ts'
+import type { KeyView, RingView } from '../../src/signing/overview.ts'
+import {
+  CLOCK_SKEW_SECONDS,
+  JWKS_MAX_AGE_SECONDS,
+  rotationTimeline,
+  VERIFIER_CACHE_SECONDS
+} from '../../src/signing/timeline.ts'
+import { LONGEST_TOKEN_SECONDS } from '../../src/tokens/lifetimes.ts'
+import { table } from '../support/table.ts'
+
+/** What each key is for, and what comes next in each ring. */
+export function printKeys(keys: KeyView[], rings: RingView[], now: Date): string {
+  const rows = keys.map((key) => ({
+    kid: key.kid,
+    alg: key.alg,
+    is: rings.some(({ alg }) => alg === key.alg) ? key.is : `${key.is}, not in use`,
+    announced: date(key.announcedAt),
+    'signs from': date(key.activeAt),
+    'signs until': date(key.retiringAt),
+    'published until': date(key.goneAt)
+  }))
+  const told = rings.map((ring) => `${ring.alg.padEnd(5)}  ${tellNext(ring, now)}`)
+  return [table(rows), '', ...told, `It is ${date(now)}; times are UTC.`].join('\n')
+}
+
+function tellNext({ next, nextKnownAt, rotatesAt, active }: RingView, now: Date): string {
+  if (active === null) return 'Nothing signs: start a server, it mends that.'
+  const reserve =
+    next === null
+      ? 'a running server makes the reserve within seconds'
+      : `to ${next.kid}, which every verifier can know ${nextKnownAt !== null && nextKnownAt <= now ? 'now' : `from ${date(nextKnownAt)}`}`
+  if (rotatesAt === null) {
+    return `rotates when asked: npm run keys -- rotate; ${reserve}`
+  }
+  const due = rotatesAt <= now ? 'is due' : `comes ${date(rotatesAt)}, ${until(rotatesAt, now)}`
+  return `the next rotation ${due}; ${reserve}`
+}
+
+export function printRotation(outcome: RotateOutcome, now: Date): string {
+  const { alg, kid, activeAt } = outcome
+  const from = activeAt <= now ? 'now' : `${date(activeAt)}, ${until(activeAt, now)}`
+  if (outcome.kind === 'under_way') {
+    return `${alg}: a rotation is under way already: ${kid} signs from ${from}.`
+  }
+  const { previous, goneAt } = outcome
+  const wait =
+    activeAt <= now
+      ? 'Every verifier can know it: it stood in reserve.'
+      : 'Until then verifiers learn it.'
+  return [
+    `${alg}: ${kid} signs from ${from}. ${wait}`,
+    ...(previous === null
+      ? []
+      : [`  ${previous} signs until then, and is published until ${date(goneAt)}.`])
+  ].join('\n')
+}
+
+/** What stops working, and until when. */
+export function printEmergency(replacements: Replacement[]): string {
+  const [{ at } = { at: new Date() }] = replacements
+  const after = (seconds: number) => time(new Date(at.getTime() + seconds * 1_000))
+  const { announceSeconds } = rotationTimeline()
+  const cacheSeconds = JWKS_MAX_AGE_SECONDS + VERIFIER_CACHE_SECONDS
+  return [
+    ...replacements.map(
+      ({ alg, dropped, active, reserve }) =>
+        `${alg}: dropped ${dropped.join(', ') || 'none'}\n  ${active} signs, ${reserve} stands in reserve.`
+    ),
+    '',
+    `From ${time(at)} UTC on`,
+    '- here, access tokens from before are refused: /verify-token, introspection, userinfo, /users and the like say 401.',
+    '  Refresh tokens and sessions stay: applications refresh, nobody logs in anew.',
+    `- services that verify by the key set believe the dropped keys until they fetch it again: until ${after(cacheSeconds)}`,
+    `  with common caches. A token from before that was really ours is past by ${after(LONGEST_TOKEN_SECONDS)}.`,
+    '- such services refuse new tokens until they have fetched the new keys: at once where an unknown kid makes them',
+    `  fetch, by ${after(announceSeconds)} (${announceSeconds / 60} minutes, ${CLOCK_SKEW_SECONDS} s of skew in them) everywhere. Restart those that cannot wait.`,
+    '- ID tokens from before are no hints any more: at a logout by them, people are asked.'
+  ].join('\n')
+}
+
+export function date(at: Date | null): string {
+  return at === null ? '–' : at.toISOString().replace('T', ' ').slice(0, 16)
+}
+
+function time(at: Date): string {
+  return at.toISOString().replace('T', ' ').slice(0, 19)
+}
+
+/** Such as "in 90 days". */
+function until(at: Date, now: Date): string {
+  const minutes = Math.ceil((at.getTime() - now.getTime()) / 60_000)
+  if (minutes < 120) return `in ${minutes} min`
+  return minutes < 2_880
+    ? `in ${Math.round(minutes / 60)} h`
+    : `in ${Math.round(minutes / 1_440)} days`
+}
