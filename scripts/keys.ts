@@ -6,11 +6,17 @@ import { openKeys } from '../src/signing/room.ts'
 import { AT_ONCE, EMERGENCY_NOTICE_SECONDS } from '../src/signing/timeline.ts'
 import { printEmergency, printKeys, printRotation } from './keys/print.ts'
 import { runDrill } from './keys/drill.ts'
+import {
+  DATA_KEY_COMMANDS,
+  DATA_KEY_USAGE,
+  printDataKeys,
+  rotateDataKeys
+} from './keys/data-keys.ts'
 import { readCommandLine } from './support/command-line.ts'
 import { isMeant } from './support/confirm.ts'
 import { runScript, ScriptError } from './support/run-script.ts'
 
-const USAGE = `The signing keys.
+const USAGE = `The signing keys and the data keys.
 
   npm run keys -- list                what each key is for now, its dates, and when the next rotation comes
   npm run keys -- rotate              start a rotation now: the reserve signs as soon as every verifier can know it
@@ -24,7 +30,8 @@ const USAGE = `The signing keys.
 --algorithm RS256, ES256 or EdDSA keeps rotate to one ring. --json is for programs.
 
 An imported key is published at once and signs as soon as every verifier can know it; with --now it
-signs at once, which is right before the first token is issued.`
+signs at once, which is right before the first token is issued.
+${DATA_KEY_USAGE}`
 
 const flag = { type: 'boolean', default: false } as const
 const line = readCommandLine({
@@ -37,7 +44,7 @@ const line = readCommandLine({
     algorithm: { type: 'string' },
     help: flag
   },
-  commands: { list: [], import: ['FILE'], rotate: [], export: [], drill: [] }
+  commands: { list: [], import: ['FILE'], rotate: [], export: [], drill: [], ...DATA_KEY_COMMANDS }
 })
 
 const EMERGENCY = 'This drops the signing keys: every access token that is out is refused.'
@@ -58,6 +65,10 @@ if (line?.command === 'drill') {
       console.log(values.json ? JSON.stringify(forPrograms, null, 2) : text)
     }
     switch (command) {
+      case 'rotate-data':
+        await rotateDataKeys(platform, config, operands[0] ?? '')
+        await printDataKeys(platform, config)
+        return
       case 'rotate': {
         const rings = ringsOf(values.algorithm, keyRing.algorithms)
         if (values.emergency) {
@@ -85,6 +96,10 @@ if (line?.command === 'drill') {
     const keys = rows.map((row) => viewKey(row, now))
     const rings = viewRings(rows, keyRing.algorithms, now, rotation.rules)
     say(printKeys(keys, rings, now), { now, keys, rings })
+    if (!values.json) {
+      console.log('')
+      await printDataKeys(platform, config)
+    }
   })
 }
 

@@ -24,6 +24,7 @@ import securityHeaders from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { openMailTemplates } from './mail/render.ts'
 import { mailDirectoryOf, openMail } from './mail/room.ts'
+import { openDataKeyRoom, startKeyKeeper } from './ops/data-keys/room.ts'
 import { healthRoutes } from './ops/health.ts'
 import { metricsRoutes } from './ops/metrics.ts'
 import { createPurgeStore } from './ops/purge-store.ts'
@@ -87,6 +88,7 @@ export async function buildApp(config: PlatformConfig) {
     { labels: { version: packageJson.version }, value: 1 }
   ])
   app.decorate('renderMetrics', platform.metrics.render)
+  app.addHook('onRequest', platform.dataKeys.afterFreeze)
 
   // Rooms.
   const logSeal: LogSeal = (line, text) => {
@@ -122,8 +124,9 @@ export async function buildApp(config: PlatformConfig) {
     },
     onFault
   })
+  const keeper = startKeyKeeper(openDataKeyRoom(platform, config, record), onFault)
   app.addHook('onClose', async () => {
-    const running = [oauth, accounts, mail, tokens, signing, webhooks, audit, purge]
+    const running = [oauth, accounts, mail, tokens, signing, webhooks, audit, purge, keeper]
     await Promise.all(running.map((room) => room.stop()))
     await platform.close()
   })

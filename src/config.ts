@@ -119,6 +119,13 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
   if (config.metricsPort === config.port) {
     problems.push('METRICS_PORT must be another one than PORT')
   }
+  const { keyEncryptionKey, keyEncryptionKeyPrevious } = config
+  if (
+    keyEncryptionKeyPrevious !== undefined &&
+    keyEncryptionKey?.equals(keyEncryptionKeyPrevious)
+  ) {
+    problems.push('KEY_ENCRYPTION_KEY_PREVIOUS must be another key than KEY_ENCRYPTION_KEY')
+  }
   if (config.refreshIdleSeconds > config.refreshAbsoluteSeconds) {
     problems.push('REFRESH_IDLE_SECONDS must not exceed REFRESH_ABSOLUTE_SECONDS')
   }

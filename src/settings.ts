@@ -159,6 +159,18 @@ export const SETTINGS = {
     key256,
     'made in `KEYS_DIR/kek`; required in production'
   ),
+  keyEncryptionKeyPrevious: unset(
+    'KEY_ENCRYPTION_KEY_PREVIOUS',
+    'The one before, while it changes: see [docs/encryption-keys.md](docs/encryption-keys.md)',
+    key256,
+    'none, or `KEYS_DIR/kek.previous`'
+  ),
+  dataKeyAnnounceSeconds: optional(
+    'DATA_KEY_ANNOUNCE_SECONDS',
+    'From the making of a data key to its first use, so that every server knows it; they look once a second',
+    integer(2, 3_600),
+    10
+  ),
   keysDir: optional('KEYS_DIR', 'Where a key-encryption key that was made here lies', text, 'keys'),
   signingAlgorithms: optional(
     'SIGNING_ALGORITHMS',

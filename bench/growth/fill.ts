@@ -98,7 +98,7 @@ async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Prom
       await client.query(PEOPLE, [
         numbers,
         ids,
-        numbers.map((n) => hex(sealer.emailIndex(emailOf(n)))),
+        numbers.map((n) => hex(sealer.emailIndex(emailOf(n)).columns.emailIndex)),
         ids.map((id, index) =>
           hex(
             sealer.sealBytes(
@@ -127,9 +127,9 @@ const PEOPLE = `
       FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) AS person (n, id, email_index, email_sealed)),
     named AS (
       INSERT INTO username (username, holder_id) SELECT 'person' || n, id FROM person WHERE n % 5 = 0)
-  INSERT INTO users (id, email_index, email_sealed, email_verified_at, username, password_hash, roles, status,
+  INSERT INTO users (id, email_index, email_index_next, email_sealed, email_verified_at, username, password_hash, roles, status,
                      created_at, updated_at)
-  SELECT id, decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
+  SELECT id, decode(email_index, 'hex'), decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
          $5, CASE WHEN n % 10000 = 0 THEN '{admin,user}' ELSE '{user}' END::text[],
          CASE WHEN n % 1000 = 999 THEN 'disabled' ELSE 'active' END::user_status, at, at
     FROM person`

@@ -32,7 +32,7 @@ export function createUserByOperator({ postgres, sealer, clock, record }: Create
       await tx.user.create({
         data: {
           id,
-          emailIndex,
+          ...emailIndex.columns,
           emailSealed: sealer.seal(email.address, userPlace(id, 'email_sealed')),
           emailVerifiedAt: now,
           username,

@@ -1,5 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
+import type { AddressIndex } from '../platform/keys/address-index.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndedSession } from '../sessions/end-sessions.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
@@ -78,21 +79,23 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       await mailTokens.holdOwner(tx, 'change_email', presented)
       const spent = await mailTokens.consume(tx, 'change_email', presented)
       if (spent === null || spent.userId === null) return false
-      const { emailIndex, userId } = spent
+      const { userId } = spent
+      const emailIndex = sealer.addressIndexOf(spent)
       const address = mailTokens.openDestination(spent)
       if (await isSomebodys(tx, { emailIndex, now: clock.now(), exceptId: userId })) return false
       const old = await tx.user.findUnique({ where: { id: userId } })
       if (old === null || old.status !== 'active' || old.mustReset) return false
       if (await isUndoable(tx, userId)) return false
       const oldAddress = sealer.open(old.emailSealed, userPlace(userId, 'email_sealed'))
-      await reserve(tx, userId, old.emailIndex, oldAddress)
-      await tx.reservedEmail.deleteMany({ where: { emailIndex } })
+      const oldIndex = sealer.addressIndexOf(old)
+      await reserve(tx, userId, oldIndex, oldAddress)
+      await tx.reservedEmail.deleteMany({ where: emailIndex.where })
       await moveTo(tx, userId, emailIndex, address)
       await mailTokens.killPending(tx, userId)
       const undo = await mailTokens.replace(tx, {
         purpose: 'undo_email_change',
         canonicalEmail: oldAddress,
-        emailIndex: old.emailIndex,
+        emailIndex: oldIndex,
         ttlSeconds: UNDO_SECONDS,
         belongsTo: { userId },
         leadsTo: oldAddress
@@ -117,7 +120,8 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       await mailTokens.holdOwner(tx, 'undo_email_change', presented)
       const spent = await mailTokens.consume(tx, 'undo_email_change', presented)
       if (spent === null || spent.userId === null) return null
-      const { emailIndex, userId } = spent
+      const { userId } = spent
+      const emailIndex = sealer.addressIndexOf(spent)
       await tx.reservedEmail.deleteMany({ where: { userId } })
       await moveTo(tx, userId, emailIndex, mailTokens.openDestination(spent))
       await tx.user.update({ where: { id: userId }, data: { mustReset: true } })
@@ -135,29 +139,29 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
   async function moveTo(
     tx: Transaction,
     id: string,
-    emailIndex: Uint8Array<ArrayBuffer>,
+    { columns }: AddressIndex,
     address: string
   ): Promise<void> {
     const now = clock.now()
     const emailSealed = sealer.seal(address, userPlace(id, 'email_sealed'))
     await tx.user.update({
       where: { id },
-      data: { emailIndex, emailSealed, emailVerifiedAt: now, updatedAt: now }
+      data: { ...columns, emailSealed, emailVerifiedAt: now, updatedAt: now }
     })
   }
 
   async function reserve(
     tx: Transaction,
     userId: string,
-    emailIndex: Uint8Array<ArrayBuffer>,
+    { columns, where }: AddressIndex,
     address: string
   ): Promise<void> {
     const expiresAt = new Date(clock.now().getTime() + UNDO_SECONDS * 1_000)
-    const emailSealed = sealer.seal(address, reservedPlace(emailIndex))
+    const emailSealed = sealer.seal(address, reservedPlace(columns.emailIndex))
     await tx.reservedEmail.upsert({
-      where: { emailIndex },
-      create: { emailIndex, emailSealed, userId, expiresAt },
-      update: { emailSealed, userId, expiresAt }
+      where,
+      create: { ...columns, emailSealed, userId, expiresAt },
+      update: { ...columns, emailSealed, userId, expiresAt }
     })
   }
 

@@ -7,6 +7,7 @@ import {
   sha256
 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { AddressColumns, AddressIndex } from '../platform/keys/address-index.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { TokenPurpose } from '../platform/prisma/enums.ts'
@@ -31,15 +32,14 @@ export type NewMailToken = {
   /** The address that a change leads to, or back to. */
   leadsTo?: string
   /** Of the address, where it is known better than by its spelling. */
-  emailIndex?: Uint8Array<ArrayBuffer>
+  emailIndex?: AddressIndex
 }
 
 /** A token that has just been spent, with what it belongs to. */
-export type SpentMailToken = {
+export type SpentMailToken = AddressColumns & {
   id: string
   registrationId: string | null
   userId: string | null
-  emailIndex: Uint8Array<ArrayBuffer>
   emailSealed: Uint8Array | null
 }
 
@@ -59,7 +59,7 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
         purpose,
         tokenHash: new Uint8Array(sha256(secrets.token)),
         codeHash: codeHashes(purpose, canonicalEmail, secrets.code)[0] ?? null,
-        emailIndex: emailIndex ?? sealer.emailIndex(canonicalEmail),
+        ...(emailIndex ?? sealer.emailIndex(canonicalEmail)).columns,
         emailSealed: leadsTo === undefined ? null : sealer.seal(leadsTo, destinationPlace(id)),
         createdAt: now,
         expiresAt: new Date(now.getTime() + ttlSeconds * 1_000),
@@ -97,7 +97,8 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
        WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
          AND ${matching(purpose, presented)}
       RETURNING id, registration_id AS "registrationId", user_id AS "userId",
-                email_index AS "emailIndex", email_sealed AS "emailSealed"`
+                email_index AS "emailIndex", email_index_next AS "emailIndexNext",
+                email_sealed AS "emailSealed"`
     return spent ?? null
   }
 
@@ -112,11 +113,11 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     tx: Transaction,
     purpose: TokenPurpose,
     presented: PresentedMailToken
-  ) {
-    const [row] = await tx.$queryRaw<{ emailIndex: Uint8Array<ArrayBuffer> }[]>`
-      SELECT email_index AS "emailIndex" FROM one_time_token
+  ): Promise<AddressIndex | null> {
+    const [row] = await tx.$queryRaw<AddressColumns[]>`
+      SELECT email_index AS "emailIndex", email_index_next AS "emailIndexNext" FROM one_time_token
        WHERE purpose = ${purpose}::token_purpose AND ${matching(purpose, presented)} LIMIT 1`
-    return row?.emailIndex ?? null
+    return row === undefined ? null : sealer.addressIndexOf(row)
   }
 
   function matching(purpose: TokenPurpose, presented: PresentedMailToken): Prisma.Sql {
@@ -124,7 +125,8 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     const { canonicalEmail, code } = presented
     const hashes = codeHashes(purpose, canonicalEmail, code)
     if (hashes.length === 0) return Prisma.sql`FALSE`
-    return Prisma.sql`email_index = ${sealer.emailIndex(canonicalEmail)} AND code_hash IN (${Prisma.join(hashes)})`
+    const { column, value } = sealer.emailIndex(canonicalEmail)
+    return Prisma.sql`${column} = ${value} AND code_hash IN (${Prisma.join(hashes)})`
   }
 
   /** 40 bits alone would be found by trying: the hash is keyed. One for each live key, newest first. */

@@ -23,14 +23,15 @@ export function createUserMaker({ sealer, clock }: UserMakerDeps) {
     registration: RegisteredPerson,
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
-    const { id, username, emailIndex } = registration
+    const { id, username } = registration
+    const emailIndex = sealer.addressIndexOf(registration)
     if (await isSomebodys(tx, { emailIndex, now: clock.now() })) return false
     if (!(await insertUser(tx, registration, emailVerifiedAt))) return false
     if (username !== null && (await keepUsername(tx, { username, holderId: id, emailIndex }))) {
       await tx.user.update({ where: { id }, data: { username } })
     }
     await passUsernames(tx, { userId: id, emailIndex })
-    await tx.registration.deleteMany({ where: { emailIndex } })
+    await tx.registration.deleteMany({ where: emailIndex.where })
     return true
   }
 
@@ -39,7 +40,8 @@ export function createUserMaker({ sealer, clock }: UserMakerDeps) {
     registration: RegisteredPerson,
     emailVerifiedAt: Date | null
   ): Promise<boolean> {
-    const { id, emailIndex, passwordHash, name, surname, phoneIndex, locale } = registration
+    const { id, emailIndex, emailIndexNext, passwordHash, name, surname, phoneIndex, locale } =
+      registration
     const { emailSealed, phoneSealed, createdAt } = registration
     const reseal = (bytes: Uint8Array, column: 'email_sealed' | 'phone_sealed') =>
       sealer.seal(sealer.open(bytes, registrationPlace(id, column)), userPlace(id, column))
@@ -47,6 +49,7 @@ export function createUserMaker({ sealer, clock }: UserMakerDeps) {
       data: {
         id,
         emailIndex,
+        emailIndexNext,
         emailSealed: reseal(emailSealed, 'email_sealed'),
         emailVerifiedAt,
         phoneIndex,

@@ -35,7 +35,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
   async function mailReset(email: EmailAddress, origin: RequestOrigin): Promise<void> {
     await postgres.transaction(async (tx) => {
       const emailIndex = sealer.emailIndex(email.canonical)
-      const user = await tx.user.findUnique({ where: { emailIndex } })
+      const user = await tx.user.findUnique({ where: emailIndex.where })
       if (user === null) return
       await sendReset(tx, { userId: user.id, ...recipient(user) }, 'reset-password', origin)
     })
@@ -55,7 +55,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       const now = clock.now()
       // A mail that went to an address which was left since resets nothing any more.
       const [user] = await tx.user.updateManyAndReturn({
-        where: { id: userId, emailIndex: spent.emailIndex },
+        where: { id: userId, ...sealer.addressIndexOf(spent).where },
         data: { passwordHash, mustReset: false, updatedAt: now }
       })
       if (user === undefined) return null

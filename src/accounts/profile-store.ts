@@ -59,8 +59,8 @@ export function createProfileStore(deps: ProfileStoreDeps) {
     username: string | null
   ): Promise<boolean> {
     if (username !== null) {
-      const emailIndex = new Uint8Array()
-      if (!(await claimUsername(tx, { username, holderId: user.id, emailIndex, seconds: 1 }))) {
+      const claim = { username, holderId: user.id, emailIndex: null, seconds: 1 }
+      if (!(await claimUsername(tx, claim))) {
         return false
       }
       await tx.username.update({ where: { username }, data: { expiresAt: null } })

@@ -71,7 +71,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
         data: {
           ...sealed(form, id),
           id,
-          emailIndex,
+          ...emailIndex.columns,
           createdAt: now,
           expiresAt: new Date(now.getTime() + VERIFICATION_SECONDS * 1_000)
         }

@@ -1,9 +1,10 @@
+import type { AddressIndex } from '../platform/keys/address-index.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Transaction } from '../platform/postgres.ts'
 
 /** Which address, and whose own it does not count for. */
 export type AddressQuestion = {
-  emailIndex: Uint8Array<ArrayBuffer>
+  emailIndex: AddressIndex
   now: Date
   exceptId?: string
 }
@@ -18,32 +19,42 @@ export async function isSomebodys(
 ): Promise<boolean> {
   const isOther = exceptId !== undefined
   const owners = await tx.user.count({
-    where: { emailIndex, ...(isOther && { id: { not: exceptId } }) }
+    where: { ...emailIndex.where, ...(isOther && { id: { not: exceptId } }) }
   })
   const keepers = await tx.reservedEmail.count({
-    where: { emailIndex, expiresAt: { gt: now }, ...(isOther && { userId: { not: exceptId } }) }
+    where: {
+      ...emailIndex.where,
+      expiresAt: { gt: now },
+      ...(isOther && { userId: { not: exceptId } })
+    }
   })
   return owners + keepers > 0
 }
 
-/** Of many addresses, as hex, those that are somebody's and those that are kept for somebody. */
+/** Of many addresses those that are somebody's and those that are kept for somebody, as hex of what was asked with. */
 export async function findSomebodys(
   tx: Transaction,
-  emailIndexes: string[]
+  emailIndexes: AddressIndex[]
 ): Promise<{ owned: Set<string>; kept: Set<string> }> {
-  const asked = indexesIn(emailIndexes)
+  const { column, asked } = indexesIn(emailIndexes)
   const rows = await tx.$queryRaw<{ emailIndex: string; isOwned: boolean }[]>`
-    SELECT encode(email_index, 'hex') AS "emailIndex", TRUE AS "isOwned"
-      FROM users WHERE email_index IN ${asked}
+    SELECT encode(${column}, 'hex') AS "emailIndex", TRUE AS "isOwned"
+      FROM users WHERE ${column} IN ${asked}
      UNION ALL
-    SELECT encode(email_index, 'hex'), FALSE
-      FROM reserved_email WHERE email_index IN ${asked} AND expires_at > latchkey_now()`
+    SELECT encode(${column}, 'hex'), FALSE
+      FROM reserved_email WHERE ${column} IN ${asked} AND expires_at > latchkey_now()`
   const those = (isOwned: boolean) =>
     new Set(rows.filter((row) => row.isOwned === isOwned).map(({ emailIndex }) => emailIndex))
   return { owned: those(true), kept: those(false) }
 }
 
-/** Many addresses, given as hex, as one parameter. */
-export function indexesIn(emailIndexes: string[]): Prisma.Sql {
-  return Prisma.sql`(SELECT decode(hex, 'hex') FROM string_to_table(${emailIndexes.join(' ')}, ' ') AS hex)`
+/** Many addresses as one parameter, and the column to look them up in. */
+export function indexesIn(emailIndexes: AddressIndex[]): { column: Prisma.Sql; asked: Prisma.Sql } {
+  const column = emailIndexes[0]?.column ?? Prisma.sql`email_index`
+  const text = emailIndexes.map(indexHex).join(' ')
+  const asked = Prisma.sql`(SELECT decode(hex, 'hex') FROM string_to_table(${text}, ' ') AS hex)`
+  return { column, asked }
 }
+
+/** What an address is looked up with, as hex. */
+export const indexHex = ({ value }: AddressIndex) => Buffer.from(value).toString('hex')

@@ -4,10 +4,11 @@ import type { Audit } from '../audit/record.ts'
 import { UnavailableError } from '../errors.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { AddressIndex } from '../platform/keys/address-index.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
-import { findSomebodys } from './taken-address-store.ts'
+import { findSomebodys, indexHex } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
 import {
   findTakenUsernames,
@@ -74,7 +75,12 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
 
   async function addRows(tx: Transaction, rows: IdentifiedPerson[]): Promise<Verdict[]> {
     // Whoever verifies a registration of these addresses now does so before, or finds the user.
-    const registered = new Set(await lockRegistrations(tx, rows.map(indexOf)))
+    const registered = new Set(
+      await lockRegistrations(
+        tx,
+        rows.map(({ emailIndex }) => emailIndex)
+      )
+    )
     const verdicts = await judgeRows(tx, rows)
     const fresh = rows.filter((_row, index) => verdicts[index] === 'new')
     if (fresh.length === 0) return verdicts
@@ -93,7 +99,10 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
   }
 
   async function judgeRows(tx: Transaction, rows: IdentifiedPerson[]): Promise<Verdict[]> {
-    const { owned, kept } = await findSomebodys(tx, rows.map(indexOf))
+    const { owned, kept } = await findSomebodys(
+      tx,
+      rows.map(({ emailIndex }) => emailIndex)
+    )
     const takenUsernames = await findTakenUsernames(tx, claimsOf(rows))
     return rows.map((row) => {
       const hex = indexOf(row)
@@ -112,13 +121,15 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
 
   function columnsOf(row: IdentifiedPerson): UserColumns {
     const { id, person } = row
+    const { emailIndex, emailIndexNext } = row.emailIndex.columns
     const { email, phoneNumber: phone } = person
     const now = clock.now()
     const seal = (text: string, column: 'email_sealed' | 'phone_sealed') =>
       toHex(sealer.seal(text, userPlace(id, column)))
     return {
       id,
-      email_index: indexOf(row),
+      email_index: toHex(emailIndex),
+      email_index_next: emailIndexNext && toHex(emailIndexNext),
       email_sealed: seal(email.address, 'email_sealed'),
       email_verified_at: person.isEmailVerified ? now : null,
       phone_index: phone === null ? null : toHex(sealer.phoneIndex(phone)),
@@ -140,6 +151,7 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
 type UserColumns = {
   id: string
   email_index: string
+  email_index_next: string | null
   email_sealed: string
   email_verified_at: Date | null
   phone_index: string | null
@@ -159,13 +171,15 @@ type UserColumns = {
  */
 async function insertUsers(tx: Transaction, rows: UserColumns[]): Promise<boolean> {
   const inserted = await tx.$executeRaw`
-    INSERT INTO users (id, email_index, email_sealed, email_verified_at, phone_index, phone_sealed,
-                       username, password_hash, name, surname, locale, roles, created_at, updated_at)
-    SELECT id, decode(email_index, 'hex'), decode(email_sealed, 'hex'), email_verified_at,
+    INSERT INTO users (id, email_index, email_index_next, email_sealed, email_verified_at, phone_index,
+                       phone_sealed, username, password_hash, name, surname, locale, roles, created_at, updated_at)
+    SELECT id, decode(email_index, 'hex'), decode(email_index_next, 'hex'),
+           decode(email_sealed, 'hex'), email_verified_at,
            decode(phone_index, 'hex'), decode(phone_sealed, 'hex'),
            username, password_hash, name, surname, locale, roles, created_at, created_at
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        AS person (id uuid, email_index text, email_sealed text, email_verified_at timestamptz,
+        AS person (id uuid, email_index text, email_index_next text, email_sealed text,
+                   email_verified_at timestamptz,
                    phone_index text, phone_sealed text, username text, password_hash text,
                    name text, surname text, locale text, roles text[], created_at timestamptz)
     ON CONFLICT DO NOTHING`
@@ -181,8 +195,9 @@ async function dropRegistrations(
   const concerned = rows.filter((row) => registered.has(indexOf(row)))
   if (concerned.length === 0) return
   for (const { id, emailIndex } of concerned) await passUsernames(tx, { userId: id, emailIndex })
-  const emailIndexes = concerned.map(({ emailIndex }) => emailIndex)
-  await tx.registration.deleteMany({ where: { emailIndex: { in: emailIndexes } } })
+  await tx.registration.deleteMany({
+    where: { OR: concerned.map(({ emailIndex }) => emailIndex.where) }
+  })
 }
 
 function claimsOf(rows: IdentifiedPerson[]): UsernameClaim[] {
@@ -192,7 +207,7 @@ function claimsOf(rows: IdentifiedPerson[]): UsernameClaim[] {
 }
 
 const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-const indexOf = ({ emailIndex }: IdentifiedPerson) => toHex(emailIndex)
+const indexOf = ({ emailIndex }: IdentifiedPerson) => indexHex(emailIndex)
 
 function isWorthAnotherTry(error: unknown): boolean {
   return error instanceof OvertakenError || error instanceof UnavailableError
@@ -200,6 +215,6 @@ function isWorthAnotherTry(error: unknown): boolean {
 
 type IdentifiedPerson = {
   id: string
-  emailIndex: Uint8Array<ArrayBuffer>
+  emailIndex: AddressIndex
   person: ImportedPerson
 }

@@ -1,8 +1,9 @@
+import type { AddressIndex } from '../platform/keys/address-index.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Transaction } from '../platform/postgres.ts'
 
-/** Who wants a username: a registration, and the address it is for. */
-export type UsernameClaim = { username: string; holderId: string; emailIndex: Uint8Array }
+/** Who wants a username: a registration, and the address it is for; a user who has one already is for none. */
+export type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex | null }
 
 /**
  * Reserves a username for `seconds`. One statement decides: it is free, its reservation has expired, or
@@ -18,8 +19,8 @@ export async function claimUsername(
     ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = excluded.expires_at
      WHERE username.expires_at <= latchkey_now()
         OR (username.expires_at IS NOT NULL AND username.holder_id IN
-              (SELECT id FROM registration WHERE email_index = ${emailIndex}
-               UNION ALL SELECT id FROM users WHERE email_index = ${emailIndex}))`
+              (SELECT id FROM registration WHERE ${isFor(emailIndex)}
+               UNION ALL SELECT id FROM users WHERE ${isFor(emailIndex)}))`
   return claimed === 1
 }
 
@@ -31,7 +32,7 @@ export async function keepUsername(
   const kept = await tx.$executeRaw`
     UPDATE username SET holder_id = ${holderId}::uuid, expires_at = NULL
      WHERE username = ${username} AND expires_at IS NOT NULL AND holder_id IN
-           (SELECT id FROM registration WHERE email_index = ${emailIndex})`
+           (SELECT id FROM registration WHERE ${isFor(emailIndex)})`
   return kept === 1
 }
 
@@ -41,12 +42,12 @@ export async function keepUsername(
  */
 export async function passUsernames(
   tx: Transaction,
-  { userId, emailIndex }: { userId: string; emailIndex: Uint8Array }
+  { userId, emailIndex }: { userId: string; emailIndex: AddressIndex }
 ): Promise<void> {
   await tx.$executeRaw`
     UPDATE username SET holder_id = ${userId}::uuid
      WHERE expires_at IS NOT NULL AND holder_id IN
-           (SELECT id FROM registration WHERE email_index = ${emailIndex})`
+           (SELECT id FROM registration WHERE ${isFor(emailIndex)})`
 }
 
 /** Gives up what a registration reserved. */
@@ -62,7 +63,7 @@ export async function findTakenUsernames(
   if (claims.length === 0) return new Set()
   const rows = await tx.$queryRaw<{ username: string }[]>`
     SELECT username.username FROM username JOIN ${claimed(claims)} USING (username)
-     WHERE NOT ${isFreeFor(Prisma.sql`claimed.email_index`)}`
+     WHERE NOT ${isFreeFor(claims, Prisma.sql`claimed.email_index`)}`
   return new Set(rows.map(({ username }) => username))
 }
 
@@ -75,16 +76,17 @@ export async function takeUsernames(tx: Transaction, claims: UsernameClaim[]): P
     INSERT INTO username (username, holder_id)
     SELECT claimed.username, claimed.holder_id FROM ${claimed(claims)}
     ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = NULL
-     WHERE ${isFreeFor(emailIndex)}`
+     WHERE ${isFreeFor(claims, emailIndex)}`
   return taken === claims.length
 }
 
 /** As `claimUsername` judges: free again, or reserved for the same address. */
-function isFreeFor(emailIndex: Prisma.Sql): Prisma.Sql {
+function isFreeFor(claims: UsernameClaim[], emailIndex: Prisma.Sql): Prisma.Sql {
+  const column = claims[0]?.emailIndex?.column ?? Prisma.sql`email_index`
   return Prisma.sql`(username.expires_at IS NOT NULL AND
     (username.expires_at <= latchkey_now() OR EXISTS
        (SELECT FROM registration WHERE registration.id = username.holder_id
-           AND registration.email_index = ${emailIndex})))`
+           AND registration.${column} = ${emailIndex})))`
 }
 
 /** The claims as rows, and as one parameter. */
@@ -92,9 +94,15 @@ function claimed(claims: UsernameClaim[]): Prisma.Sql {
   const rows = claims.map(({ username, holderId, emailIndex }) => ({
     username,
     holder_id: holderId,
-    hex: Buffer.from(emailIndex).toString('hex')
+    hex: Buffer.from(emailIndex?.value ?? []).toString('hex')
   }))
   return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       AS claim (username text, holder_id uuid, hex text)) AS claimed`
+}
+
+function isFor(emailIndex: AddressIndex | null): Prisma.Sql {
+  return emailIndex === null
+    ? Prisma.sql`FALSE`
+    : Prisma.sql`${emailIndex.column} = ${emailIndex.value}`
 }

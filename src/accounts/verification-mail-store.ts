@@ -56,12 +56,12 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
   async function renew(email: EmailAddress): Promise<void> {
     const emailIndex = sealer.emailIndex(email.canonical)
     await postgres.transaction(async (tx) => {
-      await lockRegistrations(tx, [Buffer.from(emailIndex).toString('hex')])
+      await lockRegistrations(tx, [emailIndex])
       const registration = await tx.registration.findFirst({
-        where: { emailIndex, expiresAt: { gt: clock.now() } },
+        where: { ...emailIndex.where, expiresAt: { gt: clock.now() } },
         orderBy: { createdAt: 'desc' }
       })
-      const user = await tx.user.findUnique({ where: { emailIndex } })
+      const user = await tx.user.findUnique({ where: emailIndex.where })
       // First a person who is still to prove the address (closed networks and imports have them): whatever
       // a stranger registered for it since must not stand in their way.
       if (user?.emailVerifiedAt === null) {

@@ -47,7 +47,7 @@ export function createVerificationStore(deps: VerificationStoreDeps) {
     return postgres.transaction(async (tx) => {
       const emailIndex = await mailTokens.findEmailIndex(tx, 'verify_email', presented)
       if (emailIndex === null) return null
-      await lockRegistrations(tx, [Buffer.from(emailIndex).toString('hex')])
+      await lockRegistrations(tx, [emailIndex])
       const spent = await mailTokens.consume(tx, 'verify_email', presented)
       const { registrationId = null, userId = null } = spent ?? {}
       if (registrationId !== null) return becomeUser(tx, registrationId, origin)
@@ -79,9 +79,10 @@ export function createVerificationStore(deps: VerificationStoreDeps) {
   /** Whether somebody, perhaps somebody else, registered the address with another password. */
   async function hasRivals(
     tx: Transaction,
-    { emailIndex, passwordHash }: Registration
+    { passwordHash, ...registration }: Registration
   ): Promise<boolean> {
-    const rivals = { emailIndex, passwordHash: { not: passwordHash } }
+    const { where } = sealer.addressIndexOf(registration)
+    const rivals = { ...where, passwordHash: { not: passwordHash } }
     return (await tx.registration.count({ where: rivals })) > 0
   }
 

@@ -61,6 +61,10 @@ export const AUDIT_EVENTS = {
     'another key signs, or will from `details.active_at` on: it was due, or asked for by an operator',
   'signing_key.dropped': 'by an operator: what the keys of a ring had signed is refused',
   'signing_key.imported': 'by an operator: a key that was made elsewhere',
+  'data_key.rotated': 'by an operator: a new key takes over; `details` say for what',
+  'data_key.destroyed': 'nothing was left under it',
+  'key_encryption_key.changed': 'the data keys were wrapped under another one too',
+  'key_encryption_key.forgotten': 'the one before opens nothing any more',
   'recovery.completed': 'npm run recover ended what a restored backup cannot vouch for'
 } as const
 

@@ -7,7 +7,8 @@ const LOCKS = {
   signing_keys: 2,
   purge: 3,
   audit_seal: 10,
-  audit_partitions: 11
+  audit_partitions: 11,
+  data_key_keeper: 20
 } as const
 const NAMESPACE = 0x1a7c
 

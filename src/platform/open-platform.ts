@@ -6,6 +6,7 @@ import { measureStore } from './ephemeral/measured.ts'
 import { unlockDataKeys } from './keys/data-keys.ts'
 import { addDataKeyMetrics } from './keys/key-metrics.ts'
 import { createSealer } from './keys/sealer.ts'
+import { startLoop } from './loop.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutbound } from './outbound.ts'
 import { addPoolMetrics, addQueryMetrics } from './postgres-metrics.ts'
@@ -19,6 +20,8 @@ export type Platform = Awaited<ReturnType<typeof openPlatform>>
 
 /** A request is told after one; at start nobody waits yet, and a busy machine may need longer than 1 s. */
 const CONNECT_ATTEMPTS = 5
+/** A new data key is announced for much longer before anything is made with it (`DATA_KEY_ANNOUNCE_SECONDS`). */
+const READ_KEYS_MS = 1_000
 
 /**
  * What the server and every script stand on.
@@ -26,7 +29,7 @@ const CONNECT_ATTEMPTS = 5
  * @throws when Postgres does not answer, or when the key-encryption key does not fit its rows
  */
 export async function openPlatform(config: PlatformConfig, onFault: (error: unknown) => void) {
-  const { databaseUrl, databasePoolSize, redisUrl, keyEncryptionKey, keysDir } = config
+  const { databaseUrl, databasePoolSize, redisUrl } = config
   const metrics = createMetrics({ ofProcess: config.production })
   const postgres = openPostgres({
     databaseUrl,
@@ -38,9 +41,9 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
   try {
     await persist(() => postgres.requireNamedStatements())
     const clock = await persist(() => startClock(postgres))
-    const dataKeys = await unlockDataKeys({ postgres, keyEncryptionKey, keysDir })
+    const dataKeys = await unlockDataKeys({ ...config, postgres, now: clock.now })
     addDataKeyMetrics(metrics, dataKeys, clock)
-    const sealer = createSealer({ dataKeys, clock })
+    const sealer = createSealer({ dataKeys, clock, isBehind: dataKeys.isBehind })
     const ephemeral = measureStore(await createEphemeralStore({ redisUrl, onFault }), metrics)
     const reader = openReplica({
       primary: postgres,
@@ -55,7 +58,16 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
       ca: config.outboundCa,
       production: config.production
     })
+    const following = startLoop({
+      intervalMs: READ_KEYS_MS,
+      work: dataKeys.reload,
+      onFault: (error) => {
+        // Requests tell that Postgres does not answer.
+        if (!(error instanceof UnavailableError)) onFault(error)
+      }
+    })
     const close = async () => {
+      await following.stop()
       await ephemeral.close()
       await reader.close()
       await postgres.close()

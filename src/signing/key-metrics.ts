@@ -1,10 +1,14 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { KeyRing } from './key-ring.ts'
-import { phaseOf } from './ring-plan.ts'
+import { viewRings } from './overview.ts'
+import { phaseOf, type RotationRules } from './ring-plan.ts'
 
 /** What Prometheus is told of the signing keys: how old each is, and when the next one begins to sign. */
-export function addSigningKeyMetrics(metrics: Metrics, keyRing: KeyRing, clock: Clock): void {
+export function addSigningKeyMetrics(
+  metrics: Metrics,
+  { keyRing, clock, rules }: { keyRing: KeyRing; clock: Clock; rules: RotationRules }
+): void {
   const liveKeys = () => {
     const now = clock.now()
     return keyRing
@@ -38,13 +42,13 @@ export function addSigningKeyMetrics(metrics: Metrics, keyRing: KeyRing, clock: 
   )
   metrics.gauge(
     'signing_key_next_seconds',
-    'Until the next announced key begins to sign; absent while none stands in reserve',
+    'Until the next key begins to sign; absent where no rotation is planned',
     () => {
-      const waits = liveKeys()
-        .filter(({ phase }) => phase === 'announced')
-        .map(({ key }) => secondsUntil(key.activeAt))
-      if (waits.length === 0) throw new Error('No key stands in reserve.')
-      return Math.min(...waits)
+      const dates = viewRings(keyRing.all(), keyRing.algorithms, clock.now(), rules)
+        .map(({ rotatesAt }) => rotatesAt)
+        .filter((date) => date !== null)
+      if (dates.length === 0) throw new Error('No rotation is planned.')
+      return Math.min(...dates.map(secondsUntil))
     }
   )
 }

@@ -43,7 +43,7 @@ export async function openSigning(
 ) {
   const { clock, metrics } = platform
   const { keyRing, rotation } = await openKeys(platform, config, record)
-  addSigningKeyMetrics(metrics, keyRing, clock)
+  addSigningKeyMetrics(metrics, { keyRing, clock, rules: rotation.rules })
   const reload = startLoop({
     intervalMs: RELOAD_MS,
     onFault,

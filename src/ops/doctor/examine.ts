@@ -9,6 +9,7 @@ import { PostgresUnusableError, refusalOf } from '../../platform/migrate/connect
 import { openPostgres, type Postgres } from '../../platform/postgres.ts'
 import { StatementNamesError } from '../../platform/postgres/statement-names.ts'
 import { findSigningKeys } from '../../signing/room.ts'
+import { createRowsLeftStore } from '../data-keys/rows-left-store.ts'
 import { CLOCK, DATABASE } from './database.ts'
 import { createFactsStore } from './facts-store.ts'
 import { codeOf, error, lookAt, note, ok, type NamedFinding } from './finding.ts'
@@ -135,9 +136,9 @@ async function examineHoldings(
   config: Config,
   { since, head }: ExamineOptions
 ): Promise<NamedFinding[]> {
-  const { keyEncryptionKey, keysDir, signingAlgorithms, signingKeyRotationDays } = config
+  const { signingAlgorithms, signingKeyRotationDays } = config
   const clock = await startClock(postgres)
-  const keys = await inspectDataKeys({ postgres, keyEncryptionKey, keysDir })
+  const keys = await inspectDataKeys({ ...config, postgres, now: clock.now })
   const { dataKeys } = keys
   const { checkChain, hasHead } = openChain(postgres, dataKeys)
   const subject: HoldingsSubject = {
@@ -146,6 +147,7 @@ async function examineHoldings(
     keys,
     signingAlgorithms,
     signingKeyRotationDays,
+    countRowsLeft: () => createRowsLeftStore({ postgres, dataKeys }).countRowsLeft(clock.now()),
     signingKeys: await heldSigningKeys(postgres, createSealer({ dataKeys, clock })),
     checkChain: () => checkChain(since),
     findHead: () => (head === undefined ? Promise.resolve(null) : hasHead(head))

@@ -1,15 +1,19 @@
 import type { ChainReport } from '../../audit/chain-check.ts'
-import { KEY_PURPOSES, type DataKeyState } from '../../platform/keys/data-keys.ts'
+import type { DataKeyState } from '../../platform/keys/data-keys.ts'
+import type { RowsLeft } from '../data-keys/rows-left-store.ts'
 import { lookAtAuditMonths } from './audit-months.ts'
 import { lookAtChain } from './chain.ts'
+import { lookAtDataKeys, lookAtKeyChange, lookAtRowsLeft } from './data-keys.ts'
 import type { FactsStore } from './facts-store.ts'
-import { amount, duration, error, note, ok, warn, type Check, type Finding } from './finding.ts'
-import { GIVE_BACK, lookAtSigningKeys, type SigningKeysSubject } from './signing-keys.ts'
+import { amount, duration, note, ok, warn, type Check, type Finding } from './finding.ts'
+import { lookAtSigningKeys, type SigningKeysSubject } from './signing-keys.ts'
 
 /** What a migrated database holds. */
 export type HoldingsSubject = SigningKeysSubject & {
   facts: FactsStore
   keys: DataKeyState
+  /** Rows under data keys that are not the active ones. */
+  countRowsLeft: () => Promise<RowsLeft[]>
   checkChain: () => Promise<ChainReport>
   /** A head from the log, and whether the chain holds it; null where none was asked for. */
   findHead: () => Promise<boolean | null>
@@ -17,36 +21,14 @@ export type HoldingsSubject = SigningKeysSubject & {
 
 export const HOLDINGS: readonly Check<HoldingsSubject>[] = [
   { name: 'keys', look: lookAtDataKeys },
+  { name: 'keys', look: lookAtKeyChange },
+  { name: 'keys', look: lookAtRowsLeft },
   { name: 'signing keys', look: lookAtSigningKeys },
   { name: 'audit trail', look: lookAtChain },
   { name: 'audit months', look: lookAtAuditMonths },
   { name: 'outbox', look: lookAtOutbox },
   { name: 'passwords', look: lookAtPasswords }
 ]
-
-function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
-  const { hasKeyEncryptionKey, rows } = keys
-  const closed = rows.filter(({ opens }) => !opens)
-  const found = (): Finding[] => {
-    if (rows.length === 0) return [ok('None yet: the first start makes them.')]
-    if (!hasKeyEncryptionKey) {
-      const says = `There is no key-encryption key, and ${amount(rows.length, 'data key')} sealed with one.`
-      return [error(says, GIVE_BACK)]
-    }
-    if (closed.length > 0) {
-      const purposes = [...new Set(closed.map(({ purpose }) => purpose))].join(', ')
-      const says = `The key-encryption key does not open ${amount(closed.length, 'data key')} of ${rows.length} (${purposes}).`
-      return [error(says, GIVE_BACK)]
-    }
-    const missing = KEY_PURPOSES.filter((purpose) => !rows.some((row) => row.purpose === purpose))
-    if (missing.length > 0) {
-      const says = `There is no data key for ${missing.join(', ')}.`
-      return [note(says, 'The next start of a server makes it.')]
-    }
-    return [ok(`The key-encryption key opens all ${amount(rows.length, 'data key')}.`)]
-  }
-  return Promise.resolve(found())
-}
 
 const LATE_MAIL_SECONDS = 300
 

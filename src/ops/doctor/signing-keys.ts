@@ -2,6 +2,7 @@ import type { SigningAlgorithm } from '../../signing/algorithm.ts'
 import { viewRings, type RingView } from '../../signing/overview.ts'
 import type { KeyDates } from '../../signing/ring-plan.ts'
 import { rotationRules } from '../../signing/rotation.ts'
+import { GIVE_BACK } from './data-keys.ts'
 import type { FactsStore } from './facts-store.ts'
 import { amount, error, note, ok, warn, type Finding } from './finding.ts'
 
@@ -16,8 +17,6 @@ export type SigningKeysSubject = {
   signingKeyRotationDays: number
 }
 
-export const GIVE_BACK =
-  'Give back the KEY_ENCRYPTION_KEY (or KEYS_DIR) that was used with this database: no other opens them.'
 const SEE_SERVER = 'See that a server runs, and what its log says of signing keys.'
 const LOOK = 'npm run keys -- list shows the dates.'
 

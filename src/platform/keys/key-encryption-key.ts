@@ -12,19 +12,44 @@ export function nameKey(key: Buffer): NamedKey {
   return { id: fingerprint.toString('hex', 0, 4), key }
 }
 
+/** The key-encryption key, and during a change of it the one before, which opens but wraps nothing by itself. */
+export type KeyEncryptionKeys = { current: NamedKey; previous: NamedKey | null }
+
+export type KeySources = {
+  /** From the settings; where they are undefined, the files in `keysDir` count. */
+  keyEncryptionKey: Buffer | undefined
+  keyEncryptionKeyPrevious?: Buffer | undefined
+  keysDir: string
+}
+
+/** @returns null when there is no current one: the previous alone opens nothing, and none is made here */
+export async function findKeyEncryptionKeys(
+  sources: KeySources
+): Promise<KeyEncryptionKeys | null> {
+  const { keyEncryptionKey, keyEncryptionKeyPrevious, keysDir } = sources
+  const current = keyEncryptionKey ?? (await readKeyFile(keysDir))
+  if (current === null) return null
+  const previous = keyEncryptionKeyPrevious ?? (await readKeyFile(keysDir, 'kek.previous'))
+  const isChanging = previous !== null && !previous.equals(current)
+  return { current: nameKey(current), previous: isChanging ? nameKey(previous) : null }
+}
+
 /**
- * The key kept in `keysDir`, or null when none was ever made there.
+ * A key kept in `keysDir`, or null when it is not there.
  * @throws {StartError} when it is there and cannot be read
  */
-export async function readKeyFile(keysDir: string): Promise<Buffer | null> {
-  const text = await readFile(join(keysDir, 'kek'), 'utf8').catch((error: unknown) => {
+export async function readKeyFile(
+  keysDir: string,
+  name: 'kek' | 'kek.previous' = 'kek'
+): Promise<Buffer | null> {
+  const text = await readFile(join(keysDir, name), 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw folderUnusable('The file kek in KEYS_DIR', error)
+    throw folderUnusable(`The file ${name} in KEYS_DIR`, error)
   })
   if (text === null) return null
   const key = Buffer.from(text.trim(), 'base64')
   if (key.length !== 32) {
-    throw new StartError('The file kek in KEYS_DIR does not hold 32 bytes in base64.')
+    throw new StartError(`The file ${name} in KEYS_DIR does not hold 32 bytes in base64.`)
   }
   return key
 }

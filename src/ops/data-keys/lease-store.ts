@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto'
+import type { Transaction } from '../../platform/postgres.ts'
+
+/** Longer than a page and the pause after it; after a crash another server waits no longer than this. */
+const LEASE_SECONDS = 10
+
+export type Lease = ReturnType<typeof createLease>
+
+/**
+ * One server at a time does the work, page after page: with a lock for each page alone, two would take turns
+ * and each walk whole tables.
+ */
+export function createLease(work: string) {
+  const holder = randomUUID()
+
+  /** Takes the lease or renews it, until the end of this transaction at least. @returns whether it is ours */
+  async function hold(tx: Transaction): Promise<boolean> {
+    const held = await tx.$executeRaw`
+      INSERT INTO work_lease (work, holder, held_until)
+      VALUES (${work}, ${holder}::uuid, latchkey_now() + make_interval(secs => ${LEASE_SECONDS}::int))
+      ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+       WHERE work_lease.holder = excluded.holder OR work_lease.held_until < latchkey_now()`
+    return held === 1
+  }
+
+  /** Another server need not wait. */
+  async function release(tx: Transaction): Promise<void> {
+    await tx.$executeRaw`DELETE FROM work_lease WHERE work = ${work} AND holder = ${holder}::uuid`
+  }
+
+  return { hold, release }
+}
