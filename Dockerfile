@@ -23,10 +23,24 @@ RUN npm ci --omit=dev --omit=optional \
   && rm -rf @types undici-types fastify/test fastify/docs @fastify/otel/test \
     @opentelemetry/*/build/esm @opentelemetry/*/build/esnext
 
+# The password hash for processors of the last ten years. Where this cannot be built, or the processor is an
+# older one, the binary that the package brings is loaded instead; a hash takes twice as long then.
+FROM modules AS tuned
+COPY scripts scripts
+COPY src src
+COPY --from=client /app/src/platform/prisma src/platform/prisma
+RUN { apt-get update && apt-get install -y --no-install-recommends g++ make python3 \
+  && node scripts/tune.ts --machine x86-64-v3 --build-only; } || echo 'argon2 stays as shipped'; \
+  mkdir -p node_modules/argon2/build
+# Compiled once, so that a start does not have to.
+RUN node src/warm-up.ts
+
 FROM base
 # npm is only for `npm run` here: no look for updates, no log that a read-only file system would refuse.
 ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
 COPY --from=modules /app/node_modules node_modules
+COPY --from=tuned /app/node_modules/argon2/build node_modules/argon2/build
+COPY --from=tuned /app/node_modules/.cache node_modules/.cache
 COPY package.json LICENSE ./
 COPY prisma prisma
 COPY scripts scripts

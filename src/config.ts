@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { SETTINGS, type SettingValues } from './settings.ts'
 
 export type Environment = Record<string, string | undefined>
 
 /** What the server runs with: checked once, frozen, and passed on. Nothing else reads the environment. */
 export type Config = Readonly<
-  Omit<SettingValues, 'nodeEnv' | 'host' | 'issuer' | 'emailVerification'> & {
+  Omit<SettingValues, 'nodeEnv' | 'host' | 'issuer' | 'emailVerification' | 'workers'> & {
     production: boolean
     /** Where to listen; loopback only while nothing is configured. */
     host: string
     /** The origin that tokens name as `iss` and that mail links point to. */
     issuer: string
+    /** Processes that share the port. */
+    workers: number
     /** Whether a registration becomes a user only by the mail that proves its address. */
     emailVerificationRequired: boolean
   }
@@ -71,12 +74,17 @@ function readText(name: string, env: Environment, problems: string[]): string | 
 
 function complete({ nodeEnv, host, issuer, emailVerification, ...rest }: SettingValues): Config {
   const production = nodeEnv === 'production'
+  const workers = rest.workers === 'auto' ? availableParallelism() : rest.workers
   return {
     ...rest,
     production,
     host: host ?? (production ? '0.0.0.0' : 'localhost'),
     issuer: issuer ?? `http://localhost:${rest.port}`,
-    emailVerificationRequired: emailVerification === 'required'
+    emailVerificationRequired: emailVerification === 'required',
+    workers,
+    // The cores are the machine's: workers that each took all would hash more at once than there are.
+    argon2Concurrency: Math.max(1, Math.floor(rest.argon2Concurrency / workers)),
+    argon2QueueLength: Math.ceil(rest.argon2QueueLength / workers)
   }
 }
 
@@ -107,6 +115,13 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
     problems.push(
       'HOST must be a loopback address outside production, or set ALLOW_INSECURE_DEVELOPMENT=true'
     )
+  }
+  if (
+    config.workers > 1 &&
+    config.redisUrl === undefined &&
+    !reported.some((line) => line.includes('REDIS_URL') || line.includes('WORKERS'))
+  ) {
+    problems.push('WORKERS must be 1 without REDIS_URL: each would count attempts for itself')
   }
   const { captchaProvider, captchaSiteKey, captchaSecret } = config
   const keys = { CAPTCHA_SITE_KEY: captchaSiteKey, CAPTCHA_SECRET: captchaSecret }

@@ -21,6 +21,7 @@ import {
   secret,
   text,
   url,
+  workerCount,
   type Parsed
 } from './lib/setting-parsers.ts'
 import { DEFAULT_ALGORITHM, SIGNING_ALGORITHMS } from './signing/algorithm.ts'
@@ -98,9 +99,15 @@ export const SETTINGS = {
     boolean,
     true
   ),
+  workers: optional(
+    'WORKERS',
+    'Processes that share the port; `auto` is one per core. More than one need `REDIS_URL`',
+    workerCount,
+    1
+  ),
   databasePoolSize: optional(
     'DATABASE_POOL_SIZE',
-    'Connections to Postgres that one server keeps',
+    'Connections to Postgres that one server keeps; with `WORKERS`, each worker',
     integer(2, 200),
     10
   ),
@@ -264,7 +271,7 @@ export const SETTINGS = {
   argon2Passes: optional('ARGON2_PASSES', 'Passes of one password hash', integer(2, 20), 2),
   argon2Concurrency: optional(
     'ARGON2_CONCURRENCY',
-    'Password hashes at the same time; not more than cores',
+    'Password hashes at the same time; not more than cores. Workers share it',
     integer(1, 64),
     2
   ),

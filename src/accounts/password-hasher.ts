@@ -1,4 +1,4 @@
-import argon2 from 'argon2'
+import { argon2 } from './argon2.ts'
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
 import { randomToken } from '../lib/secrets.ts'

@@ -25,7 +25,7 @@ export type AccessOptions = {
   now: () => Date
 }
 
-const AUTHORIZATION = /^authorization$/i
+const AUTHORIZATION = 'authorization'
 /** How old a login may be for what is sensitive (P6). */
 const FRESH_LOGIN_SECONDS = 300
 
@@ -42,10 +42,18 @@ export default fp<AccessOptions>(
       const names = silent.map(({ method, url }) => `${String(method)} ${url}`).join(', ')
       ready(names === '' ? undefined : new Error(`No config.access says who may call ${names}.`))
     })
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, next) => {
       const { access } = request.routeOptions.config
       // What is not found is for everybody; every route that is says who may call it.
-      if (access === 'public' || access === undefined) return
+      if (access === 'public' || access === undefined) next()
+      else {
+        letIn(access, request, reply).then(() => {
+          next()
+        }, next)
+      }
+    })
+
+    async function letIn(access: Access, request: FastifyRequest, reply: FastifyReply) {
       const token = bearerToken(request)
       request.principal = token === null ? null : await findPrincipal(token)
       if (request.principal === null) {
@@ -56,7 +64,7 @@ export default fp<AccessOptions>(
       }
       const { freshLogin = access === 'admin' && !isRead(request) } = request.routeOptions.config
       if (freshLogin) requireFreshLogin(request.principal, reply)
-    })
+    }
 
     /** RFC 9470 §3: says how young the login must be; `POST /auth/reauthenticate` makes it so. */
     function requireFreshLogin({ claims }: Principal, reply: FastifyReply): void {
@@ -87,11 +95,19 @@ function isRead({ method }: FastifyRequest): boolean {
  * Of two headers Node would take the first, and a proxy before us perhaps the last: neither counts.
  */
 export function bearerToken(request: FastifyRequest): string | null {
-  const { rawHeaders } = request.raw
-  const isName = (text: string, index: number) => index % 2 === 0 && AUTHORIZATION.test(text)
-  if (rawHeaders.filter(isName).length > 1) return null
+  if (countOf(request.raw.rawHeaders, AUTHORIZATION) > 1) return null
   const match = /^Bearer +([\w~+/.-]+=*)$/i.exec(request.headers.authorization ?? '')
   return match?.[1] ?? null
+}
+
+/** How often a header was sent. @param name in lower case */
+function countOf(rawHeaders: readonly string[], name: string): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const shown = rawHeaders[index] ?? ''
+    if (shown.length === name.length && shown.toLowerCase() === name) count += 1
+  }
+  return count
 }
 
 /** The person on a route that is not public. */

@@ -18,8 +18,9 @@ export default fp(
       isDraining = true
     })
     app.decorate('isDraining', { getter: () => isDraining })
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, payload, next) => {
       if (isDraining) reply.header('connection', 'close')
+      next(null, payload)
     })
 
     // Opened in advance, as browsers and balancers do, and never used: Node takes such a connection for

@@ -12,7 +12,7 @@ declare module 'fastify' {
 export default fp(
   (app: FastifyInstance, _options, done) => {
     app.decorateRequest('who', null)
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, next) => {
       request.log.info(
         {
           method: request.method,
@@ -25,9 +25,11 @@ export default fp(
         },
         'request'
       )
+      next()
     })
-    app.addHook('onSend', async (request, reply) => {
+    app.addHook('onSend', (request, reply, payload, next) => {
       reply.header('x-request-id', request.id)
+      next(null, payload)
     })
     done()
   },

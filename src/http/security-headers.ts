@@ -1,6 +1,6 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import type { FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 export type SecurityHeadersOptions = { issuer: string; corsOrigins: string[] }
@@ -12,24 +12,10 @@ const OPEN_TO_ALL =
 /** On every answer: nothing from elsewhere, no inline script, no frame around us. */
 export default fp<SecurityHeadersOptions>(
   async (app: FastifyInstance, { issuer, corsOrigins }) => {
-    await app.register(helmet, {
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          scriptSrc: ["'self'"],
-          styleSrc: ["'self'"],
-          imgSrc: ["'self'", 'data:'],
-          connectSrc: ["'self'"],
-          formAction: ["'self'"],
-          baseUri: ["'none'"],
-          frameAncestors: ["'none'"]
-        }
-      },
-      strictTransportSecurity: isPinnable(issuer) && { maxAge: 31_536_000 },
-      xFrameOptions: { action: 'deny' },
-      // Read by whoever is allowed to: CORS decides that, route by route.
-      crossOriginResourcePolicy: { policy: 'cross-origin' }
+    const fixed = await headersOf(issuer)
+    app.addHook('onRequest', (_request, reply, next) => {
+      reply.headers(fixed)
+      next()
     })
     const shared: FastifyCorsOptions = {
       methods: ['GET', 'POST', 'PUT', 'DELETE'],
@@ -45,20 +31,51 @@ export default fp<SecurityHeadersOptions>(
         choose(null, OPEN_TO_ALL.test(url) ? forAll : forListed)
       }
     })
-    // Credentials are for the listed origins; what is open to all, or closed, needs none.
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, payload, next) => {
+      // Credentials are for the listed origins; what is open to all, or closed, needs none.
       const allowed = reply.getHeader('access-control-allow-origin')
       if (allowed === undefined || allowed === '*') {
         reply.removeHeader('access-control-allow-credentials')
       }
-    })
-    // Answers are about one person, unless a route says otherwise.
-    app.addHook('onSend', async (_request, reply) => {
+      // Answers are about one person, unless a route says otherwise.
       if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+      next(null, payload)
     })
   },
   { name: 'security-headers', fastify: '5.x' }
 )
+
+/** What Helmet says for this issuer. It works that out anew for every answer, so it is asked once. */
+async function headersOf(issuer: string): Promise<Record<string, string>> {
+  const probe = fastify()
+  await probe.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"]
+      }
+    },
+    strictTransportSecurity: isPinnable(issuer) && { maxAge: 31_536_000 },
+    xFrameOptions: { action: 'deny' },
+    // Read by whoever is allowed to: CORS decides that, route by route.
+    crossOriginResourcePolicy: { policy: 'cross-origin' }
+  })
+  let said: Record<string, string> = {}
+  probe.get('/', (_request, reply) => {
+    said = { ...(reply.getHeaders() as Record<string, string>) }
+    return reply.send()
+  })
+  await probe.inject('/')
+  await probe.close()
+  return said
+}
 
 /** Not localhost: browsers would then refuse every other http server of that machine. */
 function isPinnable(issuer: string): boolean {

@@ -10,6 +10,7 @@ import {
 import { v4 as uuidv4 } from 'uuid'
 import type { Config } from '../config.ts'
 import { lazyCompilers } from './lazy-compilers.ts'
+import { logStream } from './log-stream.ts'
 
 const BODY_LIMIT_BYTES = 64 * 1_024
 const HEADER_LIMIT_BYTES = 16 * 1_024
@@ -28,7 +29,7 @@ const BARE_HEADERS = {
 /** How bytes come in. The ajv options are the point: nothing is coerced, dropped or filled in. */
 export function serverOptions({ logLevel, trustedProxies }: Config) {
   return {
-    logger: { level: logLevel, serializers: { err: describeError } },
+    logger: { level: logLevel, serializers: { err: describeError }, stream: logStream },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import { secretKeyOf } from './secret-key.ts'
 
 /** No 0, 1, I, O: nothing that is read out or typed wrong. 32 characters, so one is worth 5 bits. */
@@ -11,7 +11,7 @@ export function randomToken(): string {
 }
 
 export function sha256(value: string | Uint8Array): Buffer {
-  return createHash('sha256').update(value).digest()
+  return hash('sha256', value, 'buffer')
 }
 
 export function hmacSha256(key: Buffer, value: string | Uint8Array): Buffer {

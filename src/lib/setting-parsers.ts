@@ -26,6 +26,13 @@ export function integer(minimum: number, maximum: number): (text: string) => Par
   }
 }
 
+/** One per core, or so many. */
+export function workerCount(text: string): Parsed<'auto' | number> {
+  if (text === 'auto') return ok('auto')
+  const count = integer(1, 128)(text)
+  return count.ok ? count : { ok: false, expected: `auto or ${count.expected}` }
+}
+
 export function fraction(text: string): Parsed<number> {
   if (/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/.test(text)) return ok(Number(text))
   return { ok: false, expected: 'a number from 0 to 1, such as 0.5' }

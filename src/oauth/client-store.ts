@@ -45,9 +45,21 @@ const FIND = {
 }
 
 export function createClientStore(postgres: Postgres) {
-  /** @returns null for a client that is unknown or disabled */
+  const underWay = new Map<string, Promise<Client | null>>()
+
+  /**
+   * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
+   * is read some thousand times a second less, and nothing is remembered beyond the answer.
+   * @returns null for a client that is unknown or disabled
+   */
   async function find(id: string): Promise<Client | null> {
     if (!isClientId(id)) return null
+    const asked = underWay.get(id) ?? read(id).finally(() => underWay.delete(id))
+    underWay.set(id, asked)
+    return asked
+  }
+
+  async function read(id: string): Promise<Client | null> {
     const [client] = await postgres.query<Client>(FIND, [id])
     return client ?? null
   }

@@ -1,5 +1,6 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { Type } from 'typebox'
+import { sendPrebuilt } from '../http/prebuilt.ts'
 import { serverMetadata, type MetadataOptions } from './metadata.ts'
 
 const MAX_AGE_SECONDS = 300
@@ -8,7 +9,7 @@ const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: 
 
 /** RFC 8414 §3 and OpenID Connect Discovery §4: one truth under two names. */
 export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, options, done) => {
-  const body = Buffer.from(JSON.stringify(serverMetadata(options)))
+  const body = JSON.stringify(serverMetadata(options))
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
     app.get(
       `/.well-known/${name}`,
@@ -20,11 +21,10 @@ export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, opti
           response: { 200: Metadata }
         }
       },
-      (_request, reply) =>
-        reply
-          .header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`)
-          .type('application/json')
-          .send(body)
+      (_request, reply) => {
+        reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`)
+        return sendPrebuilt(reply, body)
+      }
     )
   }
   done()

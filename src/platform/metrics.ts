@@ -1,5 +1,13 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry
+} from 'prom-client'
 import { ProblemError } from '../errors.ts'
+import { answerForWorkers, gatherFromWorkers } from './workers.ts'
 
 const PREFIX = 'latchkey_'
 
@@ -46,7 +54,7 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
   }
 
   /**
-   * A value that is looked up when it is asked for.
+   * A value that is looked up when it is asked for: in Postgres, so that workers of one server do not add up.
    * @param read throws when it cannot be told: the line is missing then, the others stand
    */
   function gauge(name: string, help: string, read: () => Promise<number> | number): void {
@@ -54,6 +62,7 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
       name: PREFIX + name,
       help,
       registers: [registry],
+      aggregator: 'max',
       async collect() {
         try {
           this.set(await read())
@@ -79,6 +88,7 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
       help,
       labelNames,
       registers: [registry],
+      aggregator: 'max',
       async collect() {
         const values = await Promise.resolve()
           .then(read)
@@ -89,11 +99,15 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     })
   }
 
-  /** Prometheus' text format. */
+  /** Prometheus' text format: of all workers, where there are several. */
   async function render(): Promise<{ contentType: string; body: string }> {
-    return { contentType: registry.contentType, body: await registry.metrics() }
+    const { contentType } = registry
+    const all = await gatherFromWorkers()
+    if (all === null) return { contentType, body: await registry.metrics() }
+    return { contentType, body: await AggregatorRegistry.aggregate(all as object[]).metrics() }
   }
 
+  answerForWorkers(() => registry.getMetricsAsJSON())
   return { counter, histogram, outcomes, gauge, labelledGauge, render }
 }
 

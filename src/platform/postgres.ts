@@ -4,7 +4,7 @@ import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres-metrics.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
-import { tryStatementNames } from './postgres/statement-names.ts'
+import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
 import { Prisma, PrismaClient } from './prisma/client.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
@@ -44,7 +44,11 @@ export function openPostgres(options: PostgresOptions) {
     // The Prisma adapter reads every timestamptz as UTC, whatever the role's TimeZone says.
     onConnect: (client) => client.query("SET TimeZone = 'UTC'")
   })
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' })
+  const statementNameGenerator = namedStatements ? createStatementNames() : undefined
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool, { ...(statementNameGenerator && { statementNameGenerator }) }),
+    errorFormat: 'minimal'
+  })
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
 
   /** Runs a named statement. `values` follow its $1, $2 … */

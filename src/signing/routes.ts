@@ -1,5 +1,6 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { Type } from 'typebox'
+import { sendPrebuilt } from '../http/prebuilt.ts'
 import type { KeyRing } from './key-ring.ts'
 import { JWKS_MAX_AGE_SECONDS } from './timeline.ts'
 
@@ -58,7 +59,7 @@ export const signingRoutes: FastifyPluginCallback<SigningRoutesOptions> = (
       reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
       reply.header('access-control-allow-origin', '*')
       if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
-      return reply.type('application/json').send(Buffer.from(body))
+      return sendPrebuilt(reply, body)
     }
   )
   done()

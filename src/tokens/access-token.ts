@@ -98,7 +98,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
    * @returns null for every token that is not a live one of ours
    */
   async function verify(token: string, audience: string | null): Promise<AccessTokenClaims | null> {
-    const hash = sha256(token).toString('base64')
+    const hash = sha256(token).toString('latin1')
     const known = verified.get(hash)
     const claims = known ?? (await verifySignature(token))
     if (claims === null) return null

@@ -68,6 +68,7 @@ export async function startRevocationFeed({
   }
 
   function isKnown({ sid, jti, client_id, sub, iat }: TokenIdentity): boolean {
+    if (revokedAtMs.size === 0) return false
     const isEarlier = (key: string) => (revokedAtMs.get(key) ?? 0) >= iat * 1_000
     return (
       (sid !== undefined && revokedAtMs.has(`session:${sid}`)) ||
@@ -82,10 +83,9 @@ export async function startRevocationFeed({
    * @throws {UnavailableError} when the feed is stale and Postgres does not answer either: 503, not 401
    */
   async function isRevoked(token: TokenIdentity): Promise<boolean> {
-    const identities = identitiesOf(token)
-    if (identities.some(isKnown)) return true
+    if (isKnown(token) || token.exchanged_from?.some(isKnown) === true) return true
     if (performance.now() - readAtMs <= FRESH_MS) return false
-    const verdicts = await Promise.all(identities.map(store.isRevoked))
+    const verdicts = await Promise.all(identitiesOf(token).map(store.isRevoked))
     return verdicts.includes(true)
   }
 

@@ -2,9 +2,11 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { bearerToken } from '../http/access.ts'
+import { sendPrebuilt } from '../http/prebuilt.ts'
 import { tellWho } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
 import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
+import type { AccessTokenClaims } from './access-token.ts'
 import { identityHeaders } from './identity-headers.ts'
 import type { TokenCheck } from './token-check.ts'
 
@@ -51,10 +53,23 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         // Of another client's token `sub` may be a pseudonym, which is nobody's id.
         const userId = claims.client_id === FIRST_PARTY_CLIENT ? claims.sub : undefined
         tellWho(request, { userId, sessionId: claims.sid })
-        reply.headers(identityHeaders(claims))
-        return { active: true as const, ...claims }
+        const { headers, body } = answerOf(claims)
+        reply.headers(headers)
+        return sendPrebuilt(reply, body, 'application/json; charset=utf-8')
       }
     )
   }
   done()
+}
+
+/** A token that is asked about again has the same claims, remembered with it: so is what they say. */
+const answers = new WeakMap<AccessTokenClaims, { headers: Record<string, string>; body: string }>()
+
+function answerOf(claims: AccessTokenClaims) {
+  const known = answers.get(claims)
+  if (known !== undefined) return known
+  const body = JSON.stringify({ active: true, ...claims })
+  const answer = { headers: identityHeaders(claims), body }
+  answers.set(claims, answer)
+  return answer
 }

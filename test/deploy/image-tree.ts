@@ -22,6 +22,7 @@ export async function assembleImage(t: Teardown): Promise<string> {
   t.teardown(() => rm(tree, { recursive: true, force: true }))
   for (const { from, sources, target } of copiesOf(readStages().at(-1)!)) {
     for (const source of sources) {
+      if (from === 'tuned') continue // what a compiler adds; without it the shipped binary runs
       if (from === 'modules') installProduction(tree)
       else if (from === 'client')
         cpSync(join(ROOT, relative('/app', source)), join(tree, target), { recursive: true })

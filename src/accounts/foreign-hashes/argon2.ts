@@ -1,4 +1,4 @@
-import argon2 from 'argon2'
+import { argon2 } from '../argon2.ts'
 import { decodeBase64 } from '../../lib/base64.ts'
 import { BOUNDS, MALFORMED, refuseLengths, type Reading, type Scheme } from './scheme.ts'
 

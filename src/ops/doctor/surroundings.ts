@@ -1,12 +1,14 @@
+import { argon2Binary, measureHashMs } from '../../accounts/argon2.ts'
 import type { Config } from '../../config.ts'
 import { probeSmtp } from '../../mail/transport.ts'
 import { probeRedis } from '../../platform/ephemeral/probe.ts'
-import { codeOf, error, ok, warn, type Check, type Finding } from './finding.ts'
+import { codeOf, error, note, ok, warn, type Check, type Finding } from './finding.ts'
 
-/** What needs nothing but the settings: Redis and the mail server. */
+/** What needs nothing but the settings: Redis, the mail server, and what hashes the passwords. */
 export const SURROUNDINGS: readonly Check<Config>[] = [
   { name: 'redis', look: lookAtRedis },
-  { name: 'smtp', look: lookAtSmtp }
+  { name: 'smtp', look: lookAtSmtp },
+  { name: 'password hash', look: lookAtPasswordHash }
 ]
 
 async function lookAtRedis({ redisUrl }: Config): Promise<Finding[]> {
@@ -53,4 +55,14 @@ async function lookAtSmtp({ smtpUrl }: Config): Promise<Finding[]> {
     const todo = 'Start it, or mend SMTP_URL. Meanwhile mail waits in the outbox.'
     return [error(`The mail server of SMTP_URL does not take us (${codeOf(fault)}).`, todo)]
   }
+}
+
+async function lookAtPasswordHash(config: Config): Promise<Finding[]> {
+  const { argon2MemoryKib: memoryKib, argon2Passes: passes } = config
+  const ms = Math.round(await measureHashMs({ memoryKib, passes }))
+  const takes = `one hash takes about ${ms} ms with ARGON2_MEMORY_KIB=${memoryKib} and ARGON2_PASSES=${passes}`
+  if (argon2Binary() === 'tuned') return [ok(`argon2 is built for this kind of machine; ${takes}.`)]
+  const todo =
+    'npm run tune builds it for this machine where a compiler is, and says which settings take how long.'
+  return [note(`argon2 is the binary of its package, for any machine; ${takes}.`, todo)]
 }

@@ -30,3 +30,19 @@ export async function tryStatementNames(pool: Pool): Promise<void> {
     for (const client of held) client.release()
   }
 }
+
+/** A list of parameters of every length is a statement of its own; beyond so many, each is planned anew. */
+const MOST_STATEMENTS = 200
+
+/** Names for what Prisma asks, so that Postgres parses and plans it once a connection. */
+export function createStatementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>()
+  return ({ sql }) => {
+    const known = names.get(sql)
+    if (known !== undefined) return known
+    if (names.size >= MOST_STATEMENTS) return '' // unnamed
+    const name = `prisma_${names.size}`
+    names.set(sql, name)
+    return name
+  }
+}

@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { BenchLine } from './command-line.ts'
+import { startDriver, type Driver, type Measured } from './load/drive.ts'
+import type { Scenario } from './load/scenarios.ts'
+import { LIMITS, type Operation, type Subject } from './operations.ts'
+import type { Place } from './place.ts'
+import { cpuMsOf, rssMibOf, type Program } from './process-usage.ts'
+import type { limitSubject } from './subjects.ts'
+
+const run = promisify(execFile)
+export const CONNECTIONS = 32
+const LOAD_PROCESSES = 2
+
+/** One run against one server. CPU is microseconds a request, by program. */
+export type Sample = Measured & { cpuUs: Record<string, number>; rssMib: number }
+
+export type Figures = {
+  operation: Operation
+  ours: Sample[]
+  limit: number[]
+  peers: Map<string, Sample[]>
+}[]
+
+type Setup = {
+  place: Place
+  latchkey: Subject
+  limit: Awaited<ReturnType<typeof limitSubject>>
+  peers: Subject[]
+  line: BenchLine
+}
+
+/** Everybody in turn, round after round: what disturbs the machine disturbs all alike. */
+export async function measureRounds({
+  place,
+  latchkey,
+  limit,
+  peers,
+  line
+}: Setup): Promise<Figures> {
+  const { postgres, redis } = place.programs
+  const driver = startDriver(LOAD_PROCESSES)
+  const figures: Figures = line.operations.map((operation) => ({
+    operation,
+    ours: [],
+    limit: [],
+    peers: new Map(peers.map(({ name }) => [name, []]))
+  }))
+  const measure = (
+    name: string,
+    { port, program }: { port: number; program: Program },
+    scenario: Scenario
+  ) => sample(driver, [program, postgres, redis], { name, port, scenario, line })
+  let helloOfRound = 0
+  for (let round = 1; round <= line.rounds; round += 1) {
+    helloOfRound = 0
+    for (const figure of figures) {
+      const { operation } = figure
+      process.stderr.write(`round ${round}: ${operation}\n`)
+      for (const subject of [latchkey, ...peers]) {
+        const scenario = await subject.scenarios[operation]?.()
+        if (scenario === undefined) continue
+        const measured = await measure(`${round} ${subject.name} ${operation}`, subject, scenario)
+        if (subject === latchkey) figure.ours.push(measured)
+        else figure.peers.get(subject.name)?.push(measured)
+      }
+      const kind = LIMITS[operation]
+      if (kind === null) continue
+      if (kind === 'sign' || kind === 'argon2') figure.limit.push(await raw(kind, line.measureMs))
+      else if (kind === 'refresh') {
+        figure.limit.push((await measure('limit refresh', limit, limit.refresh())).perSecond)
+      } else {
+        if (helloOfRound === 0 || line.measureMs > 1_000) {
+          helloOfRound = (await measure('limit hello', limit, limit.hello())).perSecond
+        }
+        figure.limit.push(helloOfRound)
+      }
+    }
+  }
+  driver.close()
+  return figures.filter(({ ours }) => ours.length > 0)
+}
+
+async function sample(
+  driver: Driver,
+  programs: Program[],
+  {
+    name,
+    port,
+    scenario,
+    line
+  }: { name: string; port: number; scenario: Scenario; line: BenchLine }
+): Promise<Sample> {
+  const { warmUpMs } = line
+  // Two connections in three wait for a hash: a short look would see none of them answered.
+  const isSlow = scenario.kind === 'login' || scenario.kind === 'register'
+  const measureMs = isSlow ? Math.max(line.measureMs, 1_500) : line.measureMs
+  const before = programs.map(cpuMsOf)
+  const load = { key: name, port, scenario, connections: CONNECTIONS, warmUpMs, measureMs }
+  const measured = await driver.drive(load)
+  const entries = programs.map((program, n) => {
+    const spentMs = cpuMsOf(program) - (before[n] ?? 0)
+    return [program.name, (spentMs * 1_000) / Math.max(1, measured.total)] as const
+  })
+  if (measured.wrong > 0) {
+    process.stderr.write(`${name}: ${measured.wrong} wrong answers: ${measured.firstWrong ?? ''}\n`)
+  }
+  const [server] = programs
+  const rssMib = server === undefined ? 0 : rssMibOf(server)
+  return { ...measured, cpuUs: Object.fromEntries(entries), rssMib }
+}
+
+async function raw(kind: 'sign' | 'argon2', ms: number): Promise<number> {
+  const file = join(import.meta.dirname, 'limits/raw.ts')
+  const { stdout } = await run(process.execPath, [file, kind, String(Math.max(ms, 1_000))])
+  return Number(stdout)
+}
