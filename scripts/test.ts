@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
+import { ensureCaddy } from './test/caddy.ts'
 import { ensureChromium } from './test/chromium.ts'
 import { ensurePgBouncer } from './test/pgbouncer.ts'
 import { ensurePromtool } from './test/promtool.ts'
@@ -37,6 +38,7 @@ try {
   await ensurePgBouncer(selectedFiles())
   await ensureProxies(selectedFiles())
   await ensurePromtool(selectedFiles())
+  await ensureCaddy(selectedFiles())
   const code = await withPostgres(runTap)
   process.exitCode = interruption.signal.aborted ? 130 : code
 } catch (error) {

@@ -131,13 +131,13 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
     if (isOdd && !known)
       problems.push(`${name} and CAPTCHA_PROVIDER are set together or not at all`)
   }
-  if (config.metricsPort === config.port) {
+  if (config.metricsPort !== undefined && config.metricsPort === config.port) {
     problems.push('METRICS_PORT must be another one than PORT')
   }
   const { keyEncryptionKey, keyEncryptionKeyPrevious } = config
   if (
     keyEncryptionKeyPrevious !== undefined &&
-    keyEncryptionKey?.equals(keyEncryptionKeyPrevious)
+    keyEncryptionKey?.equals(keyEncryptionKeyPrevious) === true
   ) {
     problems.push('KEY_ENCRYPTION_KEY_PREVIOUS must be another key than KEY_ENCRYPTION_KEY')
   }

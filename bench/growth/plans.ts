@@ -62,7 +62,9 @@ function readPlans(text: string): Map<string, Seen> {
     const at = body.search(/^\t[A-Z][^\n]* {2}\(cost=/m)
     if (at < 0) continue
     const [query, plan] = [body.slice(0, at), body.slice(at)]
-    const key = query.replaceAll(/\s+/g, ' ').replace(' Query Text: ', '').slice(0, 110)
+    const key = (
+      query.replaceAll(/\s+/g, ' ').replace(' Query Text: ', '').split(' Query Parameters')[0] ?? ''
+    ).slice(0, 110)
     const seen = statements.get(key) ?? { calls: 0, buffers: 0, wholeTables: new Set(), removed: 0 }
     seen.calls += 1
     const buffers = /Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?/.exec(plan)

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BenchLine } from './command-line.ts'
@@ -113,6 +114,9 @@ async function sample(
 
 async function raw(kind: 'sign' | 'argon2', ms: number): Promise<number> {
   const file = join(import.meta.dirname, 'limits/raw.ts')
-  const { stdout } = await run(process.execPath, [file, kind, String(Math.max(ms, 1_000))])
+  const threads = { UV_THREADPOOL_SIZE: String(availableParallelism()) }
+  const { stdout } = await run(process.execPath, [file, kind, String(Math.max(ms, 1_000))], {
+    env: { ...process.env, ...threads }
+  })
   return Number(stdout)
 }

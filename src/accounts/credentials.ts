@@ -56,6 +56,7 @@ export function createCredentials(deps: CredentialsDeps) {
     origin: RequestOrigin,
     device: (userId: string) => Promise<string | null> = () => Promise.resolve(null)
   ): Promise<Proven | null> {
+    hasher.requireRoom()
     const name = nameOf(identifier)
     const found = await find(identifier)
     const lane = found === null ? null : await device(found.userId)

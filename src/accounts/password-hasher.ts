@@ -43,6 +43,14 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   }
 
   /**
+   * Sheds a flood before anything is asked of Postgres, which has other work.
+   * @throws {UnavailableError} when too many wait
+   */
+  function requireRoom(): void {
+    if (gate.isFull()) throw new UnavailableError('too many password hashes wait')
+  }
+
+  /**
    * @param salt 16 bytes; random ones where none are given
    * @returns a PHC string
    * @throws {UnavailableError} when too many wait
@@ -74,7 +82,7 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     return isForeignHash(passwordHash) || argon2.needsRehash(passwordHash, parameters)
   }
 
-  return { hash, matches, isOutdated }
+  return { requireRoom, hash, matches, isOutdated }
 }
 
 /** One spelling for what looks alike on different keyboards (NIST SP 800-63B-4 §3.1.1.2). */

@@ -37,5 +37,9 @@ export function createGate({ concurrency, queueLength }: GateOptions) {
     }
   }
 
-  return Object.assign(run, { load: () => ({ running, waiting: waiting.length }) })
+  return Object.assign(run, {
+    load: () => ({ running, waiting: waiting.length }),
+    /** Whether a job that came now would be refused. */
+    isFull: () => running >= concurrency && waiting.length >= queueLength
+  })
 }

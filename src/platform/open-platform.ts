@@ -31,11 +31,15 @@ const READ_KEYS_MS = 1_000
 export async function openPlatform(config: PlatformConfig, onFault: (error: unknown) => void) {
   const { databaseUrl, databasePoolSize, redisUrl } = config
   const metrics = createMetrics({ ofProcess: config.production })
+  const retries = metrics.counter('postgres_retries_total', 'Work that Postgres rolled back, again')
   const postgres = openPostgres({
     databaseUrl,
     poolSize: databasePoolSize,
     namedStatements: config.databaseNamedStatements,
-    observe: addQueryMetrics(metrics)
+    observe: addQueryMetrics(metrics),
+    onRetry: () => {
+      retries.inc()
+    }
   })
   addPoolMetrics(metrics, postgres.poolState)
   try {

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres-metrics.ts'
+import { faultOf } from './postgres/faults.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
 import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
@@ -27,6 +28,9 @@ export type PostgresOptions = {
   observe?: ObserveQuery
 }
 
+/** What a statement may take beyond its own limit, in the pool's queue and for a new connection. */
+const GRACE_MS = 200
+
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
  * prepared. Nothing waits for ever: a frozen Postgres is an `UnavailableError` within 2 s. Whatever
@@ -51,13 +55,39 @@ export function openPostgres(options: PostgresOptions) {
   })
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
 
+  /** Waiting for a place in the pool, for the connection and for the answer: each has its limit, and so has the sum. */
+  async function inTime<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new UnavailableError('Postgres does not answer in time'))
+      }, queryTimeoutMs + GRACE_MS)
+      work.then(resolve, reject).finally(() => {
+        clearTimeout(timer)
+      })
+    })
+  }
+
+  /** A transaction fails with its connection: nobody waits for a ROLLBACK where nothing is answered any more. */
+  async function endedWhenLost<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const watched = (tx: Transaction) =>
+        work(tx).catch((error: unknown) => {
+          if (faultOf(error) === 'unavailable') {
+            reject(new UnavailableError('Postgres does not answer', error))
+          }
+          throw error
+        })
+      prisma.$transaction(watched, { maxWait: 1_000, timeout: 5_000 }).then(resolve, reject)
+    })
+  }
+
   /** Runs a named statement. `values` follow its $1, $2 … */
   async function query<Row extends QueryResultRow>(
     { name, text }: Statement,
     values: unknown[]
   ): Promise<Row[]> {
     const statement = namedStatements ? { name, text, values } : { text, values }
-    const result = await guard('statement', () => pool.query<Row>(statement))
+    const result = await guard('statement', () => inTime(pool.query<Row>(statement)))
     return result.rows
   }
 
@@ -66,12 +96,12 @@ export function openPostgres(options: PostgresOptions) {
    * @param work may run again from its start, so it does nothing that lasts but by `tx`
    */
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return guard('transaction', () => prisma.$transaction(work, { maxWait: 1_000, timeout: 5_000 }))
+    return guard('transaction', () => endedWhenLost(work))
   }
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */
   async function read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
-    return guard('query', () => work(prisma))
+    return guard('query', () => inTime(work(prisma)))
   }
 
   /** @throws {StatementNamesError} behind a pooler that does not keep them apart, with what to set */

@@ -314,3 +314,10 @@ void t.test('NAME and NAME_FILE at once: a problem, whichever is right', async (
   refuses(t, { ...PRODUCTION, KEY_ENCRYPTION_KEY_FILE: path }, 'KEY_ENCRYPTION_KEY_FILE', path)
   t.strictSame(problemsOf({ ...PRODUCTION, DATABASE_URL_FILE: '' }), [], 'an empty one is unset')
 })
+
+void t.test('METRICS_PORT, the same as PORT: refused; another one: taken', (t) => {
+  const read = (METRICS_PORT: string) => readConfig({ PORT: '3000', METRICS_PORT })
+  t.throws(() => read('3000'), { message: /METRICS_PORT must be another one than PORT/ })
+  t.equal(read('9464').metricsPort, 9464)
+  t.end()
+})

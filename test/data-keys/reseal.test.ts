@@ -24,6 +24,11 @@ const { sql } = await openDatabase(t, databaseUrl)
 const ids = () => keyIds({ sql })
 const placeOf = (row: string) => ({ table: PLACE.table, column: PLACE.column, row })
 
+const WRITE = {
+  name: 'write_phone',
+  text: 'UPDATE users SET phone_sealed = $2 WHERE id = $1'
+}
+
 async function givenPeople(): Promise<Map<string, string>> {
   const phones = new Map(Array.from({ length: ROWS }, () => [crypto.randomUUID(), 'first']))
   const rows = [...phones].map(([id, text]) => ({
@@ -54,7 +59,7 @@ void t.test(
         const id = people[(turn * WRITERS + index) % people.length]!
         const text = `${index} ${turn}`
         const sealed = Buffer.from(sealer.seal(text, placeOf(id)))
-        await sql('UPDATE users SET phone_sealed = $2 WHERE id = $1', [id, sealed])
+        await postgres.query(WRITE, [id, sealed])
         phones.set(id, text)
         written += 1
       }

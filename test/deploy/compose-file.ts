@@ -20,6 +20,8 @@ export type Service = {
   profiles?: string[]
   networks?: string[] | Record<string, { ipv4_address?: string } | null>
   volumes?: string[]
+  configs?: { source: string; target: string }[]
+  container_name?: string
   restart?: string
   read_only?: boolean
 }

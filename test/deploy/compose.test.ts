@@ -142,10 +142,20 @@ void t.test(
     const { subnet, ip_range: dynamic } = compose.networks['front']!.ipam!.config[0]!
     t.ok(rangeOf(subnet).check(address), 'it lies in the network')
     t.notOk(rangeOf(dynamic).check(address), 'and nobody else is given it')
-    t.match(proxy?.command, ['caddy', 'reverse-proxy', '--from', 'https://localhost', '--to'])
+    const target = proxy?.configs?.[0]?.target
+    t.strictSame(proxy?.command, ['caddy', 'run', '--config', target])
+    t.match(compose.configs['proxy']?.content, /^https:\/\/localhost \{$/m)
     t.end()
   }
 )
+
+void t.test('--scale server=3: nothing is fixed that only one can have', (t) => {
+  t.equal(server?.ports, undefined)
+  t.equal(server?.container_name, undefined)
+  t.equal(server?.volumes, undefined)
+  t.ok(Array.isArray(server?.networks), 'and no fixed address')
+  t.end()
+})
 
 void t.test('services, as a whole: pinned, restarted, their volumes and configs declared', (t) => {
   for (const [name, { image = '', build, restart, volumes = [] }] of services) {
@@ -154,7 +164,9 @@ void t.test('services, as a whole: pinned, restarted, their volumes and configs 
     for (const volume of volumes) t.ok((volume.split(':')[0] ?? '') in compose.volumes, volume)
   }
   for (const [name, { read_only: isReadOnly }] of own) t.equal(isReadOnly, true, name)
-  t.hasOwnPropsOnly(compose.configs, ['redis', 'postgres', 'pgadmin'])
+  t.hasOwnPropsOnly(compose.configs, ['proxy', 'redis', 'postgres', 'pgadmin'])
+  for (const [, { configs = [] }] of services)
+    for (const { source } of configs) t.ok(source in compose.configs, source)
   t.ok(JSON.parse(compose.configs['pgadmin']!.content))
   t.end()
 })

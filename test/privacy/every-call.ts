@@ -47,7 +47,11 @@ function learnText(text: string, isSent: boolean): void {
 /** Plants canaries in what is asked, and learns every secret that goes in or comes out. */
 function watch(app: { inject: unknown }): void {
   const inject = (app.inject as (options: InjectOptions) => Promise<Answer>).bind(app)
-  type Answer = { statusCode: number; body: string; headers: Record<string, unknown> }
+  type Answer = {
+    statusCode: number
+    body: string
+    headers: Record<string, string | string[] | undefined>
+  }
   app.inject = async (asked: InjectOptions | string) => {
     const options = typeof asked === 'string' ? { url: asked } : asked
     const own = (options.headers ?? {}) as Record<string, string>
@@ -63,7 +67,7 @@ function watch(app: { inject: unknown }): void {
     // What a refusal says is ours.
     if (answer.statusCode < 400) learnText(answer.body, false)
     for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
-      learn(/=([^;]*)/.exec(String(line))?.[1], 'cookie', false)
+      learn(/=([^;]*)/.exec(line)?.[1], 'cookie', false)
     }
     const { url } = options
     if (typeof url === 'string' && (options.method ?? 'GET') === 'GET') {

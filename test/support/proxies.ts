@@ -5,7 +5,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import type { Teardown } from './database.ts'
 import { PATH_WITH_SERVERS } from '../../scripts/test/debian-package.ts'
 import { eventually } from './eventually.ts'
 import { collect, freePort } from './server.ts'
@@ -16,7 +16,7 @@ const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
 export type Ports = { latchkey: number; service: number }
 
 /** A real proxy that runs an example of ours, but for the ports. @returns its own port */
-export type StartProxy = (t: Test, ports: Ports) => Promise<number>
+export type StartProxy = (t: Teardown, ports: Ports) => Promise<number>
 
 export const startNginx: StartProxy = async (t, ports) => {
   const folder = await givenFolder(t)
@@ -57,6 +57,21 @@ export const startHaproxy: StartProxy = async (t, ports) => {
   return port
 }
 
+/** The balancer of the example, in front of exactly these three servers. @returns its own port */
+export async function startBalancer(t: Teardown, servers: readonly { port: number }[]) {
+  const folder = await givenFolder(t)
+  const port = await freePort()
+  const text = readFileSync(join(EXAMPLES, 'haproxy/replicas.cfg'), 'utf8')
+  const own = servers.reduce(
+    (config, server, index) =>
+      config.replace(`127.0.0.1:${3001 + index}`, `127.0.0.1:${server.port}`),
+    text.replace('127.0.0.1:8080', `127.0.0.1:${port}`)
+  )
+  await writeFile(join(folder, 'haproxy.cfg'), own)
+  await start(t, port, 'haproxy', ['-db', '-f', `${folder}/haproxy.cfg`])
+  return port
+}
+
 function replacePorts(text: string, { latchkey, service, own }: Ports & { own: number }): string {
   return text
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${latchkey}`)
@@ -64,13 +79,13 @@ function replacePorts(text: string, { latchkey, service, own }: Ports & { own: n
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${own}`)
 }
 
-async function givenFolder(t: Test): Promise<string> {
+async function givenFolder(t: Teardown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-proxy-'))
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
   return folder
 }
 
-async function start(t: Test, port: number, program: string, args: string[]): Promise<void> {
+async function start(t: Teardown, port: number, program: string, args: string[]): Promise<void> {
   const child = spawn(program, args, {
     env: { PATH: PATH_WITH_SERVERS },
     stdio: ['ignore', 'pipe', 'pipe']

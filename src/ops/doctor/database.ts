@@ -18,6 +18,7 @@ export const DATABASE: readonly Check<DatabaseSubject>[] = [
   { name: 'postgres', look: lookAtServer },
   { name: 'durability', look: lookAtDurability },
   { name: 'replica', look: lookAtReplica },
+  { name: 'connections', look: lookAtConnections },
   { name: 'migrations', look: lookAtMigrations }
 ]
 
@@ -54,8 +55,9 @@ async function lookAtDurability({ config, facts }: DatabaseSubject): Promise<Fin
       )
     )
   }
-  if (standbys !== '' && synchronousCommit === 'local') {
-    const says = 'synchronous_commit is local: a commit does not wait for the synchronous standby.'
+  // `local` and `remote_write` answer before the standby has it on disk.
+  if (standbys !== '' && /^(local|remote_write)$/.test(synchronousCommit)) {
+    const says = `synchronous_commit is ${synchronousCommit}: a failover loses what was already answered.`
     findings.push(error(says, 'Set synchronous_commit to on, in Postgres and for our role.'))
   }
   if (standbys !== '' && inSync === 0) {
@@ -81,6 +83,19 @@ async function lookAtReplica({ facts, replica }: DatabaseSubject): Promise<Findi
     return [warn(says, 'Set it to latest.')]
   }
   return [ok('A streaming standby.')]
+}
+
+const RESERVED_CONNECTIONS = 5
+
+/** Servers keep what they opened: one more of them must still get its own. */
+async function lookAtConnections({ config, facts }: DatabaseSubject): Promise<Finding[]> {
+  const { maxConnections, connections } = await facts.server()
+  const free = maxConnections - connections - RESERVED_CONNECTIONS
+  const says = `${connections} of ${maxConnections} connections are taken, DATABASE_POOL_SIZE is ${config.databasePoolSize}.`
+  if (free >= config.databasePoolSize) return [ok(says)]
+  const todo =
+    'Raise max_connections or lower DATABASE_POOL_SIZE, so that one more server can start beside the others; or put PgBouncer in between.'
+  return [warn(says, todo)]
 }
 
 function lookAtMigrations({ config, pending }: DatabaseSubject): Promise<Finding[]> {

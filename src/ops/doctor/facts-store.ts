@@ -1,3 +1,4 @@
+import type { PurgeRule } from '../purge-rules.ts'
 import type { Postgres } from '../../platform/postgres.ts'
 
 export type FactsStore = ReturnType<typeof createFactsStore>
@@ -12,7 +13,9 @@ const SERVER = {
            pg_is_in_recovery() AS "isStandby",
            CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
                 THEN (SELECT count(*)::int FROM pg_stat_replication
-                       WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) END AS "inSync"`
+                       WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) END AS "inSync",
+           current_setting('max_connections')::int AS "maxConnections",
+           (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections`
 }
 
 const REPLICA = {
@@ -37,6 +40,16 @@ const OUTBOX = {
            max(last_error) FILTER (WHERE is_open) AS "lastError"
       FROM (SELECT created_at, parked_at, last_error, sent_at IS NULL AND parked_at IS NULL AS is_open
               FROM outbox_message) messages`
+}
+
+const WEBHOOKS = {
+  name: 'doctor_webhooks',
+  text: `
+    SELECT count(*) FILTER (WHERE parked_at IS NULL)::int AS waiting,
+           extract(epoch FROM latchkey_now() - min(created_at) FILTER (WHERE parked_at IS NULL))::float8 AS "oldestSeconds",
+           count(*) FILTER (WHERE parked_at > latchkey_now() - interval '1 day')::int AS parked,
+           max(last_error) FILTER (WHERE parked_at IS NULL) AS "lastError"
+      FROM webhook_delivery WHERE sent_at IS NULL`
 }
 
 const FOREIGN_HASHES = {
@@ -76,6 +89,8 @@ export type ServerFacts = {
   isStandby: boolean
   /** Synchronous standbys that stream now; null where the role may not know. */
   inSync: number | null
+  maxConnections: number
+  connections: number
 }
 
 /** What a replica says of itself. */
@@ -107,6 +122,15 @@ export function createFactsStore(postgres: Postgres) {
     outbox: () => one<OutboxFacts>(OUTBOX),
     auditMonths: () => one<AuditMonths>(AUDIT_MONTHS),
     clientAlgorithms: () => postgres.query<{ alg: string; clients: number }>(CLIENT_ALGORITHMS, []),
+    webhooks: () => one<OutboxFacts>(WEBHOOKS),
+    /** How long rows of a purge rule have been due; null where none is. */
+    overdueSeconds: async (rule: PurgeRule) => {
+      const { table, endsAt, keepSeconds, only = 'TRUE' } = rule
+      const text = `SELECT extract(epoch FROM latchkey_now() - min(${endsAt}))::float8 - ${keepSeconds} AS seconds
+                      FROM ${table} WHERE ${only}`
+      const name = `doctor_overdue_${table}_${only.length}`
+      return (await one<{ seconds: number | null }>({ name, text })).seconds
+    },
     foreignHashes: async () => (await one<{ count: number }>(FOREIGN_HASHES)).count,
     now: async () =>
       (await one<{ now: Date }>({ name: 'doctor_now', text: 'SELECT latchkey_now() AS now' })).now

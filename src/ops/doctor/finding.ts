@@ -43,8 +43,8 @@ export function codeOf(fault: unknown): string {
 }
 
 /** `1 event`, `2 events`. */
-export function amount(count: number, thing: string): string {
-  return `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`
+export function amount(count: number, thing: string, things = `${thing}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? thing : things}`
 }
 
 /** How long something has waited, as people say it. */

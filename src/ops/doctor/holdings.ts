@@ -2,6 +2,7 @@ import type { ChainReport } from '../../audit/chain-check.ts'
 import type { DataKeyState } from '../../platform/keys/data-keys.ts'
 import type { RowsLeft } from '../data-keys/rows-left-store.ts'
 import { lookAtAuditMonths } from './audit-months.ts'
+import { PURGE_RULES } from '../purge-rules.ts'
 import { lookAtChain } from './chain.ts'
 import { lookAtDataKeys, lookAtKeyChange, lookAtRowsLeft } from './data-keys.ts'
 import type { FactsStore } from './facts-store.ts'
@@ -27,6 +28,8 @@ export const HOLDINGS: readonly Check<HoldingsSubject>[] = [
   { name: 'audit trail', look: lookAtChain },
   { name: 'audit months', look: lookAtAuditMonths },
   { name: 'outbox', look: lookAtOutbox },
+  { name: 'webhooks', look: lookAtWebhooks },
+  { name: 'purge', look: lookAtPurge },
   { name: 'passwords', look: lookAtPasswords }
 ]
 
@@ -49,6 +52,41 @@ async function lookAtOutbox({ facts }: HoldingsSubject): Promise<Finding[]> {
     findings.push(warn(says, 'See that a server runs and that the mail server takes its mail.'))
   }
   return findings.length > 0 ? findings : [ok(`${amount(waiting, 'message')} waiting, none late.`)]
+}
+
+const LATE_WEBHOOK_SECONDS = 3_600
+
+async function lookAtWebhooks({ facts }: HoldingsSubject): Promise<Finding[]> {
+  const { waiting, oldestSeconds, parked, lastError } = await facts.webhooks()
+  const findings: Finding[] = []
+  if (parked > 0) {
+    const says = `${amount(parked, 'webhook delivery', 'webhook deliveries')} given up in the last day.`
+    const todo = 'GET /admin/webhooks says which receiver; replay them once it is back.'
+    findings.push(warn(says, todo))
+  }
+  if (oldestSeconds !== null && oldestSeconds > LATE_WEBHOOK_SECONDS) {
+    const why = lastError === null ? '' : `, last answer ${lastError}`
+    const count = amount(waiting, 'webhook delivery', 'webhook deliveries')
+    const says = `${count} waiting, the oldest for ${duration(oldestSeconds)}${why}.`
+    findings.push(warn(says, 'See that a server runs and that the receiver answers.'))
+  }
+  return findings.length > 0
+    ? findings
+    : [ok(`${amount(waiting, 'delivery', 'deliveries')} waiting, none late.`)]
+}
+
+/** Servers delete every 10 minutes by default, one at a time. */
+const LATE_PURGE_SECONDS = 86_400
+
+async function lookAtPurge({ facts }: HoldingsSubject): Promise<Finding[]> {
+  const late: string[] = []
+  for (const rule of PURGE_RULES) {
+    const seconds = await facts.overdueSeconds(rule)
+    if (seconds !== null && seconds > LATE_PURGE_SECONDS) late.push(rule.table)
+  }
+  if (late.length === 0) return [ok('Nothing that has expired is left lying.')]
+  const says = `Rows that should be gone for a day are still there: ${[...new Set(late)].join(', ')}.`
+  return [warn(says, 'Start a server: it deletes in the background. Its log says what fails.')]
 }
 
 async function lookAtPasswords({ facts }: HoldingsSubject): Promise<Finding[]> {

@@ -8,6 +8,7 @@ import { codeOf, error, note, ok, warn, type Check, type Finding } from './findi
 export const SURROUNDINGS: readonly Check<Config>[] = [
   { name: 'redis', look: lookAtRedis },
   { name: 'smtp', look: lookAtSmtp },
+  { name: 'seeing', look: lookAtSeeing },
   { name: 'password hash', look: lookAtPasswordHash }
 ]
 
@@ -44,6 +45,35 @@ async function lookAtRedis({ redisUrl }: Config): Promise<Finding[]> {
   }
   if (findings.length > 0) return findings
   return [ok(masters.length > 1 ? `Answers: ${masters.length} masters.` : 'Answers.')]
+}
+
+const COLLECTOR_WAIT_MS = 3_000
+
+/** Whether somebody would be told when something fails. */
+async function lookAtSeeing(config: Config): Promise<Finding[]> {
+  const { production, metricsToken, metricsPort, traceEndpoint } = config
+  const findings: Finding[] = []
+  if (production && metricsToken === undefined && metricsPort === undefined) {
+    const todo =
+      'Set METRICS_TOKEN or METRICS_PORT, and give Prometheus deploy/prometheus/alerts.yaml.'
+    findings.push(note('Nobody can read metrics, so no alert would ring.', todo))
+  }
+  if (traceEndpoint !== undefined && !(await answers(traceEndpoint))) {
+    const says = 'The collector of OTEL_EXPORTER_OTLP_ENDPOINT does not answer: traces are lost.'
+    findings.push(warn(says, 'Start it, or mend or unset OTEL_EXPORTER_OTLP_ENDPOINT.'))
+  }
+  return findings.length > 0
+    ? findings
+    : [ok('Metrics can be read, and traces sent where asked for.')]
+}
+
+/** Any answer will do: an empty POST is refused by some collectors. */
+async function answers(url: string): Promise<boolean> {
+  const request = { method: 'HEAD', signal: AbortSignal.timeout(COLLECTOR_WAIT_MS) }
+  return fetch(url, request).then(
+    () => true,
+    () => false
+  )
 }
 
 async function lookAtSmtp({ smtpUrl }: Config): Promise<Finding[]> {

@@ -43,6 +43,7 @@ export function openPrimaryPool({ databaseUrl, onConnect, ...options }: PrimaryP
       super({ ...(config as ClientConfig), connectionString: urls[current] })
       hostNumbers.set(this, current)
       refuseUnreplicated(this)
+      endOnTimeout(this)
     }
 
     override connect(): Promise<Client>
@@ -162,6 +163,24 @@ function refuseUnreplicated(client: Client): void {
     if (routine !== 'SyncRepWaitForLSN') return
     client.connection.emit('error', new Error('Connection terminated before its standby answered'))
   })
+}
+
+/**
+ * A connection whose statement was given up answers nothing before that one is done: a ROLLBACK would wait as
+ * long again, and who asked with it.
+ */
+function endOnTimeout(client: Client): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown
+  const queryAndEnd = (...args: unknown[]) => {
+    const result = query(...args)
+    if (result instanceof Promise) {
+      result.catch((error: unknown) => {
+        if (error instanceof Error && error.message === 'Query read timeout') void client.end()
+      })
+    }
+    return result
+  }
+  Object.defineProperty(client, 'query', { value: queryAndEnd })
 }
 
 /** Closes what lies idle: it leads to a server that refuses to write. */

@@ -10,6 +10,7 @@ const MAIL_LOOKS_EVERY_MS = 50
 export type FindLink = (email: string) => Promise<string | null> | string | null
 
 export type Person = HeldPerson & {
+  /** Known from the first login on: of two registrations, either may become the person. */
   id: string
   /** The cookie by which their browser is known: its logins are not counted with a stranger's. */
   device: string
@@ -27,9 +28,8 @@ export function createActs(ledger: Ledger, findLink: FindLink) {
     const json = { email, password: PASSWORD }
     const answer = await insist({ path: '/auth/register', json })
     if (answer.status !== 201) throw unforeseen('register', answer)
-    const { id } = answer.body['user'] as { id: string }
     const link = await awaitLink(email)
-    return { person: { email, password: PASSWORD, id, device: '' } satisfies Person, link }
+    return { person: { email, password: PASSWORD, id: '', device: '' } satisfies Person, link }
   }
 
   async function awaitLink(email: string): Promise<string> {
@@ -69,6 +69,7 @@ export function createActs(ledger: Ledger, findLink: FindLink) {
       broken.wrongly401.push(`a login with the right password: ${told(answer)}`)
       throw unforeseen('login', answer)
     }
+    person.id = (answer.body['user'] as { id: string }).id
     const device = cookiesOf(answer)
     if (device !== '') person.device = device
     const session = { ...tokensOf(answer), isLive: true }

@@ -21,7 +21,13 @@ export type Answer = {
 const PATIENCE_MS = 15_000
 const agent = new Agent({ keepAlive: true, maxSockets: 512 })
 
-/** Sends `call` to a server that may die under it. @returns null when no (whole) answer came */
+/** What stands for an answer where nobody listens: whoever asks knows that nothing was done. */
+export const REFUSED = { status: 0, headers: {}, body: {}, tookMs: 0 } satisfies Answer
+
+/**
+ * Sends `call` to a server that may die under it.
+ * @returns null when no (whole) answer came, and {@link REFUSED} when there was no connection
+ */
 export async function sendCall(base: string, call: Call): Promise<Answer | null> {
   const { json, form, token, path } = call
   const text = json !== undefined ? JSON.stringify(json) : form && String(new URLSearchParams(form))
@@ -46,7 +52,10 @@ export async function sendCall(base: string, call: Call): Promise<Answer | null>
         resolve({ status, headers: incoming.headers, body: parse(received), tookMs })
       }, fail)
     })
-    sending.on('error', fail).end(text)
+    sending.on('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code === 'ECONNREFUSED' ? REFUSED : null)
+    })
+    sending.end(text)
   })
 }
 

@@ -99,6 +99,7 @@ export async function runFailover(t: Teardown, options: FailoverOptions) {
     unavailable: counts.unavailable,
     unanswered: counts.unanswered,
     slowestMs: Math.max(0, ...under.map(({ tookMs }) => tookMs)),
+    slowestRefusalMs: Math.max(0, ...unserved.map(({ tookMs }) => tookMs)),
     /** From the end of the old primary to the end of the promotion. */
     promotionSeconds: seconds(promotedAtMs - fencedAtMs),
     /** From the end of the promotion to the last request that was not served. */

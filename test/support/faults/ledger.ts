@@ -29,6 +29,8 @@ export type Sample = {
   tookMs: number
   status: number
   endedAtMs: number
+  /** The server itself said so, not a balancer in its place. */
+  isOwn: boolean
 }
 
 /** The clients gave up: the scenario is over. */
@@ -43,7 +45,14 @@ export type Ledger = ReturnType<typeof createLedger>
  * @param bases the servers' origins; a client asks any of them, and asks again where no answer came
  */
 export function createLedger(bases: readonly string[]) {
-  const counts = { requests: 0, acknowledged: 0, unavailable: 0, shed: 0, unanswered: 0 }
+  const counts = {
+    requests: 0,
+    acknowledged: 0,
+    unavailable: 0,
+    shed: 0,
+    unanswered: 0,
+    refused: 0
+  }
   /** Broken promises, in words. */
   const broken = { lost: [] as string[], letIn: [] as string[], wrongly401: [] as string[] }
   const unexpected: string[] = []
@@ -58,15 +67,17 @@ export function createLedger(bases: readonly string[]) {
     const endedAtMs = performance.now()
     const status = answer?.status ?? 0
     const tookMs = Math.round(endedAtMs - startedAtMs)
-    samples.push({ path, phase: state.phase, tookMs, status, endedAtMs })
+    const isOwn = answer !== null && ('code' in answer.body || 'error' in answer.body)
+    samples.push({ path, phase: state.phase, tookMs, status, endedAtMs, isOwn })
     if (answer === null) counts.unanswered += 1
+    else if (status === 0) counts.refused += 1
     else if (status < 400) counts.acknowledged += 1
     else if ([502, 503, 504].includes(status)) counts.unavailable += 1
     else if (status === 429) counts.shed += 1
     else if (status >= 500) unexpected.push(`${path}: ${status} ${JSON.stringify(answer.body)}`)
   }
 
-  /** One request, counted. */
+  /** One request, counted; what asks again and again is a try of one act. */
   async function ask(call: Call, base = anyOf(state.bases)!): Promise<Answer | null> {
     const startedAtMs = performance.now()
     const answer = await sendCall(base, call)
@@ -159,7 +170,7 @@ export const refreshing = (token: string): Call => ({
 
 /** A yes or a no; not "ask again". */
 export function isDefinite(answer: Answer | null): answer is Answer {
-  return answer !== null && answer.status !== 429 && answer.status < 500
+  return answer !== null && ![0, 429].includes(answer.status) && answer.status < 500
 }
 
 export function anyOf<T>(list: readonly T[]): T | undefined {

@@ -29,7 +29,7 @@ export const CROWD: Crowd = {
 }
 
 /** How long clients may go on with what they have begun, once no new act is begun. */
-const SETTLES_WITHIN_MS = 20_000
+const SETTLE_MS = 20_000
 /** Guesses that lock an account, and one more. */
 const GUESSES = 6
 
@@ -40,12 +40,14 @@ export type LoadOptions = {
   /** A look at the database: makes the administrator, and holds the locks. */
   sql: (text: string, values?: unknown[]) => Promise<unknown>
   crowd?: Partial<Crowd>
+  settlesWithinMs?: number
 }
 
 export type Load = Awaited<ReturnType<typeof startLoad>>
 
 /** People and applications at work on all servers of the ledger, until they are told to stop. */
-export async function startLoad({ ledger, findLink, sql, crowd = {} }: LoadOptions) {
+export async function startLoad(options: LoadOptions) {
+  const { ledger, findLink, sql, crowd, settlesWithinMs = SETTLE_MS } = options
   const wanted = { ...CROWD, ...crowd }
   const acts = createActs(ledger, findLink)
   const state = { isStopping: false }
@@ -60,9 +62,8 @@ export async function startLoad({ ledger, findLink, sql, crowd = {} }: LoadOptio
     people(2)
   ])
   await lock(ledger, locked!, sql)
-  await sql("UPDATE users SET roles = '{admin,user}' WHERE id = $1", [admin!.id])
-  const office = await acts.login(admin!)
-  const application = buyers.length > 0 ? await givenApplication(ledger, office) : undefined
+  const office = await loginAsAdministrator(acts, admin!, sql)
+  const application = await givenApplication(ledger, office)
   const loops = createLoops(ledger, acts)
 
   /** Goes through one act again and again; a client that cannot go on any more is told by the ledger. */
@@ -90,7 +91,9 @@ export async function startLoad({ ledger, findLink, sql, crowd = {} }: LoadOptio
     ...many(wanted.newcomers, () => loops.join()),
     ...many(wanted.administrators, () => loops.disable(office)),
     ...many(wanted.probers, () => loops.probe()),
-    ...buyers.map((person) => useApplication(person, application!))
+    ...(application === undefined
+      ? []
+      : buyers.map((person) => useApplication(person, application)))
   ]
 
   async function useApplication(person: Person, { openBrowser, visit }: Application) {
@@ -104,13 +107,19 @@ export async function startLoad({ ledger, findLink, sql, crowd = {} }: LoadOptio
   /** Every client ends what it has begun; the answers are all in when it resolves. */
   async function stop(): Promise<void> {
     state.isStopping = true
-    const timer = setTimeout(() => (ledger.state.isEnded = true), SETTLES_WITHIN_MS)
+    const timer = setTimeout(() => (ledger.state.isEnded = true), settlesWithinMs)
     await Promise.all(working)
     clearTimeout(timer)
     ledger.end(office) // its login is an administrator's, and nothing more is asked of it
   }
 
   return { acts, oldTokens, stop }
+}
+
+async function loginAsAdministrator(acts: Acts, person: Person, sql: LoadOptions['sql']) {
+  await acts.logout(await acts.login(person))
+  await sql("UPDATE users SET roles = '{admin,user}' WHERE id = $1", [person.id])
+  return acts.login(person)
 }
 
 /** Locks an account by wrong guesses, and makes the lock outlast the scenario. */

@@ -16,7 +16,7 @@ export type TestPostgres = Awaited<ReturnType<typeof startPostgres>>
  * A real Postgres of the scenario's own, as a production one is set: `fsync` is on and a commit waits for the
  * disk. Migrated, on a port that it keeps; with handles for what goes wrong in the world.
  */
-export async function startPostgres(t: Teardown, { migrated = true } = {}) {
+export async function startPostgres(t: Teardown, migrate = applyOwnMigrations) {
   const folder = await givenFolder(t)
   const { dir, password } = await openCluster(folder, () => undefined)
   const { pg_ctl: program } = await findBinaries()
@@ -55,19 +55,24 @@ export async function startPostgres(t: Teardown, { migrated = true } = {}) {
 
   /** One of its processes: Postgres ends every connection and recovers from its log by itself. */
   async function killOneBackend(): Promise<void> {
-    for (const pid of await pids()) {
-      const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      if (!title.startsWith('postgres: postgres ')) continue
-      signalAll([pid], 'SIGKILL')
-      return
-    }
-    throw new Error('nobody is connected')
+    const pid = await eventually('somebody who is connected', async () => {
+      for (const pid of await pids()) {
+        const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+        if (/^postgres: postgres .*\(/.test(title)) return pid
+      }
+      return null
+    })
+    signalAll([pid], 'SIGKILL')
   }
 
   t.teardown(kill)
   await start()
-  if (migrated) await applyMigrations({ databaseUrl: url })
+  await migrate(url)
   return { url, port, start, freeze, thaw, kill, killOneBackend }
+}
+
+async function applyOwnMigrations(databaseUrl: string): Promise<void> {
+  await applyMigrations({ databaseUrl })
 }
 
 export async function childrenOf(parent: number): Promise<number[]> {

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { startApp } from '../support/app.ts'
+import { freshEmail, PASSWORD } from '../support/builders.ts'
+import { atOnce, register, statuses } from '../support/registrations.ts'
+
+/** One hash at a time, each a good part of a second long, and one that waits. */
+const SLOW = {
+  ARGON2_CONCURRENCY: '1',
+  ARGON2_QUEUE_LENGTH: '1',
+  ARGON2_MEMORY_KIB: '131072',
+  ARGON2_PASSES: '6'
+}
+
+void t.test(
+  'a login while every place for a hash is taken: 503 before Postgres is asked',
+  async (t) => {
+    const app = await startApp(t, SLOW)
+    const waiting: Promise<unknown>[] = []
+    // Of three at once one is hashed, one waits, and the third is told at once that there is no place.
+    await new Promise<void>((full) => {
+      for (let person = 0; person < 3; person += 1) {
+        const answer = register(app).then(({ statusCode }) => {
+          if (statusCode === 503) full()
+        })
+        waiting.push(answer)
+      }
+    })
+    const login = { email: freshEmail(), password: PASSWORD }
+    const answers = await atOnce(20, () => app.post('/auth/login', login))
+    t.strictSame(statuses(answers), { 503: 20 })
+    t.strictSame(await app.sql('SELECT key FROM guess_lane'), [], 'no guess was reserved')
+    await Promise.all(waiting)
+    t.equal((await app.post('/auth/login', login)).statusCode, 401, 'then there is a place again')
+  }
+)

@@ -1,0 +1,19 @@
+import { FLOOD } from './flood.ts'
+import { MAIL } from './mail.ts'
+import { POSTGRES } from './postgres.ts'
+import { REDIS } from './redis.ts'
+import { REPLICAS } from './replicas.ts'
+import { SERVERS } from './servers.ts'
+import type { Scenario } from './scenario.ts'
+import { UPGRADE } from './upgrade.ts'
+
+/** Every fault there is a promise about (SECURITY F1 to F7). */
+export const SCENARIOS: Scenario[] = [
+  ...REDIS,
+  ...POSTGRES,
+  ...MAIL,
+  ...SERVERS,
+  ...FLOOD,
+  ...REPLICAS,
+  ...UPGRADE
+]
