@@ -9,10 +9,13 @@ const KEY_COLUMNS = ['data_key.previous_sealed_key', 'data_key.sealed_key']
 
 const { sql } = await openDatabase(t, (await createTestDatabase(t)).url)
 
+/** Of tables; a partition has the columns of its table. */
 async function columnsLike(condition: string): Promise<string[]> {
   const rows = await sql<{ name: string }>(
     `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
-      WHERE table_schema = 'public' AND data_type = 'bytea' AND (${condition}) ORDER BY 1`
+       JOIN pg_class ON pg_class.oid = format('%I.%I', table_schema, table_name)::regclass
+      WHERE table_schema = 'public' AND data_type = 'bytea' AND NOT relispartition AND (${condition})
+      ORDER BY 1`
   )
   return rows.map(({ name }) => name)
 }

@@ -193,7 +193,7 @@ void t.test('who points at whom, followed: labels, ports and names meet', (t) =>
 })
 
 void t.test('the drain, added up: shorter than the patience of Kubernetes', (t) => {
-  const source = readFileSync(join(ROOT, 'src/server.ts'), 'utf8')
+  const source = readFileSync(join(ROOT, 'src/start.ts'), 'utf8')
   const ms = (name: string) =>
     Number(new RegExp(`${name} = ([\\d_]+)`).exec(source)?.[1]?.replaceAll('_', ''))
   const preStop = (server['lifecycle'] as { preStop: { exec: { command: string[] } } }).preStop

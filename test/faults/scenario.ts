@@ -52,6 +52,7 @@ export function createScenario(plan: FaultPlan): Scenario {
       const options = typeof plan.world === 'function' ? await plan.world(t) : plan.world
       const world = await openWorld(t, options)
       const ledger = createLedger((await plan.through?.(world, t)) ?? world.bases)
+      t.teardown(() => Promise.resolve((ledger.state.isEnded = true))) // also after a failure
       const { sql } = world.database
       const findLink = linksIn(world.sink)
       const load = await startLoad({ ledger, findLink, sql, ...pick(plan) })

@@ -40,6 +40,9 @@ const OPTIONS = {
   retryStrategy: retryDelayMs
 } satisfies RedisOptions
 
+/** Failures do not make a cluster's client look where the slots are: it looks by itself, after a failover within a second. */
+const LOOK_EVERY_MS = 1000
+
 /** The same of a cluster, whose own queues and second tries come on top of its nodes'. */
 const CLUSTER_OPTIONS = {
   lazyConnect: true,
@@ -50,8 +53,6 @@ const CLUSTER_OPTIONS = {
   retryDelayOnFailover: 0,
   retryDelayOnClusterDown: 0,
   retryDelayOnTryAgain: 50,
-  // Since failures do not make it look, it looks by itself: after a failover within a second.
-  slotsRefreshInterval: 1000,
   slotsRefreshTimeout: 2 * ANSWER_WITHIN_MS,
   // Names stay names: a certificate is checked against them, and they may move.
   dnsLookup: (host, found) => {
@@ -166,6 +167,13 @@ function createCluster({ nodes, username, password, tls }: RedisAddress): Cluste
   // ioredis connects to a node with its first command, and refuses the second one meanwhile.
   cluster.on('+node', (node: Redis) => {
     if (node.options.readOnly !== true && node.status === 'wait') node.connect().catch(() => {})
+  })
+  // Not `slotsRefreshInterval`: closed while it looks, that one goes on for ever and holds the process.
+  const looking = setInterval(() => {
+    if (cluster.status === 'ready') cluster.refreshSlotsCache()
+  }, LOOK_EVERY_MS).unref()
+  cluster.once('end', () => {
+    clearInterval(looking)
   })
   return cluster
 }

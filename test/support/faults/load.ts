@@ -69,7 +69,8 @@ export async function startLoad(options: LoadOptions) {
   /** Goes through one act again and again; a client that cannot go on any more is told by the ledger. */
   async function repeat(act: () => Promise<boolean>): Promise<void> {
     try {
-      while (!state.isStopping && (await act())) await delay(wanted.pauseMs * (0.5 + Math.random()))
+      while (!state.isStopping && !ledger.state.isEnded && (await act()))
+        await delay(wanted.pauseMs * (0.5 + Math.random()))
     } catch (error) {
       if (!(error instanceof LoadEnded)) ledger.unexpected.push(String(error))
     }
