@@ -5,8 +5,6 @@ import { startBalancer } from '../support/proxies.ts'
 import { startServer } from '../support/server.ts'
 import { createScenario, type Scenario } from './scenario.ts'
 
-/** A mail that a dead server was sending waits for the end of its lease, a minute. */
-const SETTLES_MS = 90_000
 const BETWEEN_MS = 3_000
 const world = { servers: 3 }
 
@@ -25,8 +23,7 @@ export const REPLICAS: Scenario[] = [
           READS.includes(path) && !isOwn && (status === 0 || status >= 500)
       )
       return cutReads.length === 0 ? [] : [`${cutReads.length} reads failed, HAProxy repeats them`]
-    },
-    settlesWithinMs: SETTLES_MS
+    }
   }),
   createScenario({
     name: 'replicas-rolled',

@@ -34,8 +34,6 @@ export type FaultPlan = {
   /** Waits until all is well; else recovery is told from the last request that was not served. */
   recovered?: (world: World) => Promise<unknown>
   promises?: Promises
-  /** How long mails may take after the fault. */
-  settlesWithinMs?: number
 }
 
 const BEFORE_MS = 5_000
@@ -83,10 +81,7 @@ function internalErrors(output: string): string[] {
     .map((line) => /"cause":.*?"message":"(.*?)","stack"/.exec(line)?.[1] ?? line.slice(0, 500))
 }
 
-const pick = ({ crowd, settlesWithinMs }: FaultPlan) => ({
-  ...(crowd !== undefined && { crowd }),
-  ...(settlesWithinMs !== undefined && { settlesWithinMs })
-})
+const pick = ({ crowd }: FaultPlan) => (crowd === undefined ? {} : { crowd })
 
 /** Until every server says that Redis is there. */
 export async function redisIsBack({ bases }: World): Promise<void> {

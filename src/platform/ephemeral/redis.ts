@@ -148,7 +148,7 @@ export async function createRedisStore({
   }
 }
 
-/** In a cluster a command may go on to another node, and each hop has its own 250 ms. */
+/** In a cluster a command may go on to another node, and each hop has its own limit. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_resolve, reject) => {

@@ -28,8 +28,11 @@ export const CROWD: Crowd = {
   pauseMs: 100
 }
 
-/** How long clients may go on with what they have begun, once no new act is begun. */
-const SETTLE_MS = 20_000
+/**
+ * How long clients may go on with what they have begun, once no new act is begun: a mail whose sender stalled
+ * or died waits for the end of its lease, which is a minute, and for its turn.
+ */
+const SETTLE_MS = 120_000
 /** Guesses that lock an account, and one more. */
 const GUESSES = 6
 
@@ -40,14 +43,13 @@ export type LoadOptions = {
   /** A look at the database: makes the administrator, and holds the locks. */
   sql: (text: string, values?: unknown[]) => Promise<unknown>
   crowd?: Partial<Crowd>
-  settlesWithinMs?: number
 }
 
 export type Load = Awaited<ReturnType<typeof startLoad>>
 
 /** People and applications at work on all servers of the ledger, until they are told to stop. */
 export async function startLoad(options: LoadOptions) {
-  const { ledger, findLink, sql, crowd, settlesWithinMs = SETTLE_MS } = options
+  const { ledger, findLink, sql, crowd } = options
   const wanted = { ...CROWD, ...crowd }
   const acts = createActs(ledger, findLink)
   const state = { isStopping: false }
@@ -108,7 +110,7 @@ export async function startLoad(options: LoadOptions) {
   /** Every client ends what it has begun; the answers are all in when it resolves. */
   async function stop(): Promise<void> {
     state.isStopping = true
-    const timer = setTimeout(() => (ledger.state.isEnded = true), settlesWithinMs)
+    const timer = setTimeout(() => (ledger.state.isEnded = true), SETTLE_MS)
     await Promise.all(working)
     clearTimeout(timer)
     ledger.end(office) // its login is an administrator's, and nothing more is asked of it
