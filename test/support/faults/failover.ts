@@ -3,6 +3,7 @@ import type { Teardown } from '../database.ts'
 import { openDatabase } from '../raw-database.ts'
 import { startRedis } from '../redis.ts'
 import { startSmtpSink } from '../smtp-sink.ts'
+import { figuresOf, inSeconds, servedAgainAfter } from './figures.ts'
 import { createLedger, refreshing, verifying, type HeldSession } from './ledger.ts'
 import { startLoad, type Crowd } from './load.ts'
 import { replayLedger } from './replay.ts'
@@ -87,35 +88,22 @@ export async function runFailover(t: Teardown, options: FailoverOptions) {
   }
   await replayLedger(ledger, load)
 
-  const { counts, broken, unexpected, samples } = ledger
-  const under = samples.filter(({ phase }) => phase === 'fault' || phase === 'after')
-  const unserved = under.filter(({ status }) => status === 0 || status >= 500)
-  const lastMs = Math.max(promotedAtMs, ...unserved.map(({ endedAtMs }) => endedAtMs))
-  const seconds = (ms: number) => Math.round(ms / 100) / 10
+  const title = `Postgres: ${synchronous ? 'a synchronous' : 'an asynchronous'} standby promoted`
+  const unserved = ledger.samples.filter(
+    ({ phase, status }) => phase !== 'before' && (status === 0 || status >= 500)
+  )
   return {
-    kind: synchronous ? 'synchronous' : 'asynchronous',
-    requests: counts.requests,
-    acknowledged: counts.acknowledged,
-    unavailable: counts.unavailable,
-    unanswered: counts.unanswered,
-    slowestMs: Math.max(0, ...under.map(({ tookMs }) => tookMs)),
+    // Its recovery is from the end of the promotion to the last request that was not served.
+    ...figuresOf(title, ledger, servedAgainAfter(ledger, promotedAtMs)),
     slowestRefusalMs: Math.max(0, ...unserved.map(({ tookMs }) => tookMs)),
     /** From the end of the old primary to the end of the promotion. */
-    promotionSeconds: seconds(promotedAtMs - fencedAtMs),
-    /** From the end of the promotion to the last request that was not served. */
-    recoverySeconds: seconds(lastMs - promotedAtMs),
+    promotionSeconds: inSeconds(promotedAtMs - fencedAtMs),
     ...seen,
     /** Acknowledged in the moments that the standby has not heard of. */
     logouts: {
       acknowledged: loggedOut.length,
       accessTokenAccepted: verified.filter((status) => status === 200).length,
       refreshTokenAccepted: refreshed.filter((status) => status === 200).length
-    },
-    broken: [
-      ...broken.lost.map((text) => `lost: ${text}`),
-      ...broken.letIn.map((text) => `wrongly let in: ${text}`),
-      ...broken.wrongly401.map((text) => `wrongly refused: ${text}`),
-      ...unexpected.map((text) => `unexpected: ${text}`)
-    ]
+    }
   }
 }
