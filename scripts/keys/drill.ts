@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isReserve } from '../../src/signing/ring-plan.ts'
 import { EMERGENCY_NOTICE_SECONDS } from '../../src/signing/timeline.ts'
-import { tellFailure } from '../support/run-script.ts'
+import { ScriptError, tellFailure } from '../support/run-script.ts'
 import { table } from '../support/table.ts'
 import { openStage, type Stage } from './drill-stage.ts'
 import { startTraffic, type Failure } from './drill-traffic.ts'
@@ -102,10 +103,11 @@ async function dropAll(stage: Stage, tell: Say): Promise<number> {
 async function untilReserves(stage: Stage): Promise<void> {
   const deadline = Date.now() + RESERVE_WITHIN_MS
   while (Date.now() < deadline) {
-    const waiting = (await stage.findAll()).filter(({ activeAt }) => activeAt.getTime() > 2e14)
+    const waiting = (await stage.findAll()).filter(isReserve)
     if (waiting.length === stage.keyRing.algorithms.length) return
     await delay(200)
   }
+  throw new ScriptError('The server of the drill made no key in reserve.')
 }
 
 async function until(stage: Stage, atMs: number): Promise<void> {
