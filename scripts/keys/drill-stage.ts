@@ -12,6 +12,7 @@ import { createClientAdminStore } from '../../src/oauth/client-admin-store.ts'
 import { createClients } from '../../src/oauth/clients.ts'
 import { createRingRule } from '../../src/oauth/ring-rule.ts'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
+import { findBinaries } from '../../src/platform/embedded-postgres/binaries.ts'
 import { applyMigrations } from '../../src/platform/migrate.ts'
 import { openPlatform } from '../../src/platform/open-platform.ts'
 import type { SigningAlgorithm } from '../../src/signing/algorithm.ts'
@@ -20,6 +21,8 @@ import { ScriptError } from '../support/run-script.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const READY_WITHIN_MS = 60_000
+const NO_POSTGRES =
+  'The drill runs on an embedded Postgres, which is not here (the image has none): run it in a checkout, after npm ci.'
 /** What of this environment shapes a rotation; nothing else of it gets in. */
 const TAKEN_OVER = ['SIGNING_ALGORITHMS', 'ACCESS_TOKEN_TTL_SECONDS', 'PATH']
 
@@ -28,8 +31,12 @@ export type Stage = Awaited<ReturnType<typeof openStage>>
 /**
  * A server of its own on a Postgres of its own in a temporary folder, where time passes `speed` times as fast: it is
  * Postgres' clock that judges, and that one is ours to replace.
+ * @throws {ScriptError} where there is no embedded Postgres, as in the image
  */
 export async function openStage(speed: number) {
+  await findBinaries().catch((cause: unknown) => {
+    throw new ScriptError(NO_POSTGRES, { cause })
+  })
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-drill-'))
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   const close = async () => {

@@ -96,6 +96,9 @@ void t.test('the image, put together here: it migrates, starts, is healthy, stop
   const [, ...command] = execForm(textOf('CMD'))!
 
   t.match(run(command).stderr.toString(), /npm run migrate/)
+  const drill = run(['scripts/keys.ts', 'drill'])
+  t.equal(drill.status, 1)
+  t.match(drill.stderr.toString(), /^The drill runs on an embedded Postgres.*\n$/)
   t.equal(run(migrate!.command!.slice(1)).status, 0, 'migrates')
   t.not(run(probe).status, 0, 'unhealthy while nothing runs')
 
