@@ -12,8 +12,6 @@ const FEATURES = [
   'audit',
   'admin',
   'oauth',
-  'mfa',
-  'federation',
   'webhooks',
   'pages',
   'ops'
@@ -31,13 +29,13 @@ const noWeb = [WEB, 'Only routes, http/, pages/, ops/ and the root files know ab
 
 const foreignInside = (feature) => [
   FEATURES.filter((other) => other !== feature).flatMap((other) => [
-    `**/${other}/*store.ts`,
-    `**/${other}/*routes.ts`
+    `**/${other}/**/*store.ts`,
+    `**/${other}/**/*routes.ts`
   ]),
   "Call the other feature's service, not its store or routes."
 ]
 
-const webFiles = (feature) => [`src/${feature}/*routes.ts`, `src/${feature}/schemas.ts`]
+const webFiles = (feature) => [`src/${feature}/**/*routes.ts`, `src/${feature}/schemas.ts`]
 
 export default defineConfig(
   globalIgnores(['node_modules', 'src/platform/prisma', '.data', '.tap', 'coverage']),
