@@ -1,3 +1,5 @@
+import { within } from './within.ts'
+
 /** How long a figure is told again before it is looked up anew: several Prometheus may ask at once. */
 const KEEP_MS = 2_000
 /** `/metrics` answers within a second, whatever hangs: a figure that takes longer is left out. */
@@ -31,20 +33,6 @@ export function createFigure<T>(
 
   return async function figure(): Promise<T> {
     if (known !== undefined && performance.now() < known.untilMs) return known.value
-    return within(refresh(), waitMs)
+    return within(refresh(), waitMs, () => new Error(`not within ${waitMs} ms`))
   }
-}
-
-/** Rejects after `waitMs`; what was asked goes on, and its own failure disturbs nobody. */
-async function within<T>(work: Promise<T>, waitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`not within ${waitMs} ms`))
-    }, waitMs)
-  })
-  work.catch(() => undefined)
-  return Promise.race([work, tooLate]).finally(() => {
-    clearTimeout(timer)
-  })
 }

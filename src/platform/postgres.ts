@@ -7,6 +7,7 @@ import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
 import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
 import { Prisma, PrismaClient } from './prisma/client.ts'
+import { within } from './within.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
 export type Transaction = Prisma.TransactionClient
@@ -56,15 +57,9 @@ export function openPostgres(options: PostgresOptions) {
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
 
   /** Waiting for a place in the pool, for the connection and for the answer: each has its limit, and so has the sum. */
-  async function inTime<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new UnavailableError('Postgres does not answer in time'))
-      }, queryTimeoutMs + GRACE_MS)
-      work.then(resolve, reject).finally(() => {
-        clearTimeout(timer)
-      })
-    })
+  function inTime<T>(work: Promise<T>): Promise<T> {
+    const tooLate = () => new UnavailableError('Postgres does not answer in time')
+    return within(work, queryTimeoutMs + GRACE_MS, tooLate)
   }
 
   /** A transaction fails with its connection: nobody waits for a ROLLBACK where nothing is answered any more. */

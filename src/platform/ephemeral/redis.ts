@@ -1,4 +1,5 @@
 import { Cluster, ReplyError } from 'ioredis'
+import { within } from '../within.ts'
 import { createListeners } from './listeners.ts'
 import {
   ANSWER_WITHIN_MS,
@@ -148,17 +149,9 @@ export async function createRedisStore({
   }
 }
 
-/** In a cluster a command may go on to another node, and each hop has its own limit. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error('Command timed out'))
-    }, ANSWER_WITHIN_MS)
-  })
-  return Promise.race([work, tooLate]).finally(() => {
-    clearTimeout(timer)
-  })
+/** In a cluster a command may go on to another node, and each hop has its own 250 ms. */
+function inTime<T>(work: Promise<T>): Promise<T> {
+  return within(work, ANSWER_WITHIN_MS, () => new Error('Command timed out'))
 }
 
 /** @throws where a master does not answer, or a cluster lacks one */
