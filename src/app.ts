@@ -9,7 +9,7 @@ import { accountRoutes } from './accounts/routes.ts'
 import { outboxRoutes } from './admin/outbox-routes.ts'
 import { openAdmin } from './admin/room.ts'
 import { adminRoutes } from './admin/routes.ts'
-import { openAudit, type LogSeal } from './audit/room.ts'
+import { openAudit } from './audit/room.ts'
 import access from './http/access.ts'
 import cookies from './http/cookies.ts'
 import { createCrossSiteRule } from './http/cross-site.ts'
@@ -27,8 +27,7 @@ import { mailDirectoryOf, openMail } from './mail/room.ts'
 import { openDataKeyRoom, startKeyKeeper } from './ops/data-keys/room.ts'
 import { healthRoutes } from './ops/health.ts'
 import { metricsRoutes } from './ops/metrics.ts'
-import { createPurgeStore } from './ops/purge-store.ts'
-import { startPurge } from './ops/purge.ts'
+import { openPurge } from './ops/room.ts'
 import { devMailPages } from './pages/dev-mail.ts'
 import { clientAdminRoutes } from './oauth/client-admin-routes.ts'
 import { createLogoutNotices } from './oauth/backchannel/logout-notice-store.ts'
@@ -50,7 +49,7 @@ import { ownSessionRoutes } from './sessions/own-sessions-routes.ts'
 import { reauthenticationRoutes } from './sessions/reauthentication-routes.ts'
 import { openSessions } from './sessions/room.ts'
 import { sessionRoutes } from './sessions/routes.ts'
-import { openSigning, type LogKey } from './signing/room.ts'
+import { openSigning } from './signing/room.ts'
 import { signingRoutes } from './signing/routes.ts'
 import { openTokens } from './tokens/room.ts'
 import { tokenRoutes } from './tokens/routes.ts'
@@ -78,6 +77,10 @@ export async function buildApp(config: PlatformConfig) {
   const onFault = (error: unknown) => {
     app.log.warn({ err: error }, 'background work failed, it will be tried again')
   }
+  /** What was done in the background. */
+  const logAct = (line: object, text: string) => {
+    app.log.info(line, text)
+  }
 
   // What it stands on.
   const render = openMailTemplates(config)
@@ -91,15 +94,9 @@ export async function buildApp(config: PlatformConfig) {
   app.addHook('onRequest', platform.dataKeys.afterFreeze)
 
   // Rooms.
-  const logSeal: LogSeal = (line, text) => {
-    app.log.info(line, text)
-  }
-  const audit = openAudit(platform, logSeal, onFault)
+  const audit = openAudit(platform, logAct, onFault)
   const { record } = audit
-  const logKey: LogKey = (line, text) => {
-    app.log.info(line, text)
-  }
-  const signing = await openSigning(platform, config, { record, logKey, onFault })
+  const signing = await openSigning(platform, config, { record, logKey: logAct, onFault })
   const tokens = await openTokens(platform, signing, config, onFault)
   const mail = openMail({ platform, config, render, onFault })
   const abuse = openAbuse(platform, config, onFault)
@@ -113,17 +110,7 @@ export async function buildApp(config: PlatformConfig) {
   const oauth = openOAuth({ ...rooms, signing, tokens, accounts, sessions })
   const { browser } = sessions
   const pages = openPages({ look, browser, issuer })
-  const purgedRows = platform.metrics.counter('purged_rows_total', 'Rows deleted after their end', [
-    'table'
-  ])
-  const purge = startPurge({
-    store: createPurgeStore(postgres),
-    intervalMs: config.purgeIntervalSeconds * 1_000,
-    count: (table, rows) => {
-      purgedRows.inc({ table }, rows)
-    },
-    onFault
-  })
+  const purge = openPurge(platform, config, onFault)
   const keeper = startKeyKeeper(openDataKeyRoom(platform, config, record), onFault)
   app.addHook('onClose', async () => {
     const running = [oauth, accounts, mail, tokens, signing, webhooks, audit, purge, keeper]
