@@ -1,5 +1,5 @@
 /** Every `code` a first-party answer can carry, and its status. A code never changes its meaning. */
-export const PROBLEM_STATUS = {
+const PROBLEM_STATUS = {
   invalid_request: 400,
   invalid_token: 400,
   invalid_credentials: 401,
@@ -89,7 +89,7 @@ export function validationFailed(field: string, detail: string): ProblemError {
 }
 
 /** Every `error` of the OAuth and OpenID endpoints, and its status where it is not sent by a redirect. */
-export const OAUTH_STATUS = {
+const OAUTH_STATUS = {
   // RFC 6749 §4.1.2.1, §5.2
   invalid_request: 400,
   invalid_client: 401,

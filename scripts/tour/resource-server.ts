@@ -6,8 +6,6 @@ import { Surprise } from './surprise.ts'
 
 const SERVER = join(import.meta.dirname, '../../examples/resource-server/server.ts')
 
-export type ResourceServer = Awaited<ReturnType<typeof startResourceServer>>
-
 /** The example service as a process of its own, told where the issuer is and nothing else. */
 export async function startResourceServer(issuer: string) {
   const child = spawn(process.execPath, [SERVER], {

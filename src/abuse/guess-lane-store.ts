@@ -9,7 +9,7 @@ export type ReservedGuess = { failures: number; blockedUntil: string | null }
 export type LockNotice = { id: string; kind: string; payloadSealed: Uint8Array }
 
 /** Guesses that may be wrong without a wait. */
-export const FREE_GUESSES = 5
+const FREE_GUESSES = 5
 /** Wrong guesses in a row after which the owner is told; the waits are half a minute by then. */
 const TELL_OWNER_AT = 10
 /** The wait doubles from a second up to this. */

@@ -25,8 +25,6 @@ export type ChainReport = {
 type Seal = SealHead & { count: number; keyId: string; hash: Uint8Array }
 type Link = Pick<Seal, 'number' | 'hash' | 'sealedAt'>
 
-export type CheckChain = ReturnType<typeof createChainCheck>
-
 export type ChainCheckDeps = { store: ChainStore; dataKeys: Pick<DataKeys, 'find'> }
 
 /** Holds the audit trail against its seals. Reads only. */

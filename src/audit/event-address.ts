@@ -13,8 +13,6 @@ export function addressOwner(event: {
   return event.actorId ?? event.userId ?? null
 }
 
-export type EventAddresses = ReturnType<typeof createEventAddresses>
-
 /**
  * The addresses in events, sealed: under its owner's key, or under the general one where nobody is named.
  * Events from before there were keys of people have all theirs under the general one.

@@ -2,9 +2,7 @@ import { tryLockForTransaction } from '../platform/locks.ts'
 import type { Postgres } from '../platform/postgres.ts'
 
 /** How many months after this one have a partition: so long may no server run before events go elsewhere. */
-export const MONTHS_AHEAD = 2
-
-export type PartitionStore = ReturnType<typeof createPartitionStore>
+const MONTHS_AHEAD = 2
 
 /** The months of the audit trail. The database makes a partition; here is when. */
 export function createPartitionStore(postgres: Postgres) {

@@ -6,8 +6,6 @@ import type { Transaction } from '../platform/postgres.ts'
 /** The keys that were asked for. `null` is a key that was destroyed; one that never was is missing. */
 export type PersonKeys = ReadonlyMap<string, Buffer | null>
 
-export type PersonKeyStore = ReturnType<typeof createPersonKeyStore>
-
 /**
  * A key per person, for the addresses in their events: the trail is never rewritten, so destroying the key
  * is what erases them. Nothing is kept in memory, where a replica would go on with a key that another one

@@ -12,7 +12,7 @@ import {
 } from './chain.ts'
 
 /** Events in one seal at most: its transaction takes a fraction of a second. */
-export const BATCH_EVENTS = 1_000
+const BATCH_EVENTS = 1_000
 /**
  * How long after its own time an event may become visible and is still taken for a late commit. A
  * transaction ends within 5 s, but its commit may wait for a standby; what comes later than this into a
@@ -26,8 +26,6 @@ const AHEAD_SECONDS = 60
 export type Sealed = { number: number; count: number; hash: Buffer; isFull: boolean }
 
 type Head = Pick<AuditSeal, 'number' | 'completeTo' | 'hash'>
-
-export type SealStore = ReturnType<typeof createSealStore>
 
 export type SealStoreDeps = { postgres: Postgres; dataKeys: DataKeys }
 

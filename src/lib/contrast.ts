@@ -4,7 +4,7 @@ export type HexColor = `#${string}`
 type Channels = [number, number, number]
 
 /** WCAG 2.2 §1.4.3: what text needs at least against what is behind it. */
-export const READABLE = 4.5
+const READABLE = 4.5
 
 const BLACK: HexColor = '#000000'
 const WHITE: HexColor = '#ffffff'

@@ -27,7 +27,7 @@ export function openMailTemplates({ mailTemplatesDir, brandName, issuer }: Confi
   return renderer.render
 }
 
-export function createMailRenderer(files: TemplateFiles, common: Omit<CommonData, 'language'>) {
+function createMailRenderer(files: TemplateFiles, common: Omit<CommonData, 'language'>) {
   /** The nearest language that has this mail: `de` for `de-AT`, English where there is none. */
   function languageFor({ template, locale }: Pick<Mail, 'template' | 'locale'>): string {
     const asked = locale?.toLowerCase() ?? FALLBACK

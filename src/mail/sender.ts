@@ -2,8 +2,6 @@ import type { Mail } from './content.ts'
 import type { RenderMail } from './render.ts'
 import type { MailTransport } from './transport.ts'
 
-export type SendMail = ReturnType<typeof createMailSender>
-
 export type MailSenderDeps = { transport: MailTransport; render: RenderMail; issuer: string }
 
 /** Renders a mail and hands it to the mail server, with the same Message-ID at every attempt. */

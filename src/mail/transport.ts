@@ -32,7 +32,7 @@ export const senderOf = (mailFrom: Mailbox, brand: string): Sender => ({
  * @property code `SMTP 550 5.1.1`, or the kind of connection trouble
  * @property isPermanent whether another attempt is of no use
  */
-export class DeliveryError extends Error {
+class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
   readonly code: string
   readonly isPermanent: boolean

@@ -11,7 +11,7 @@ export type ClientParameters = {
   client_assertion_type?: string | undefined
 }
 
-export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** Checks a client's signed assertion and spends its `jti` (RFC 7523 §3). */
 export type VerifyAssertion = (client: Client, assertion: string) => Promise<boolean>

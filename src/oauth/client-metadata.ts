@@ -11,7 +11,7 @@ const Uris = Type.Array(Uri, { maxItems: 20 })
 const ClientId = Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,128}$' })
 
 /** What a client may say of itself (RFC 7591 §2, with the names of the RFCs that added to it). */
-export const CLIENT_METADATA = {
+const CLIENT_METADATA = {
   client_name: Line(128),
   token_endpoint_auth_method: Type.Enum([...AUTH_METHODS]),
   grant_types: Type.Array(Type.Enum([...GRANT_TYPES]), {

@@ -1,8 +1,6 @@
 import type { Postgres } from '../platform/postgres.ts'
 import { isClientId, type Client } from './client.ts'
 
-export type ClientStore = ReturnType<typeof createClientStore>
-
 const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
   id: 'id',
   name: 'name',

@@ -38,7 +38,7 @@ export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, o
 }
 
 /** Empty values are as if they were not there (RFC 6749 §3.2); a repeated one stays an array and fails. */
-export function parseForm(body: string): Record<string, string | string[]> {
+function parseForm(body: string): Record<string, string | string[]> {
   const fields = Object.entries(parse(body)).filter(
     (field): field is [string, string | string[]] => field[1] !== undefined && field[1] !== ''
   )

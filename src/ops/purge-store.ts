@@ -35,7 +35,7 @@ export function createPurgeStore(postgres: Postgres) {
 }
 
 /** Names of tables and columns cannot be parameters; they come from the list in this folder alone. */
-export function statementOf({ table, endsAt, only = 'TRUE' }: PurgeRule): string {
+function statementOf({ table, endsAt, only = 'TRUE' }: PurgeRule): string {
   return `
     DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
       SELECT ctid FROM ${table}

@@ -3,8 +3,6 @@ import type { Postgres, Statement } from '../platform/postgres.ts'
 
 export type Recovered = { sessions: number; mailTokens: number; mails: number; codes: number }
 
-export type RecoveryStore = ReturnType<typeof createRecoveryStore>
-
 export type RecoveryStoreDeps = { postgres: Postgres; record: Audit }
 
 /** A statement must end within the pool's timeouts, however many rows there are. */

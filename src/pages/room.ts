@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
-import { Type, type Static, type TProperties } from 'typebox'
+import { Type, type TProperties } from 'typebox'
 import { ProblemError } from '../errors.ts'
 import { readBrowserCookie } from '../http/browser-session.ts'
 import { tellWho } from '../http/request-origin.ts'
@@ -29,7 +29,7 @@ export type PageOptions = {
 const CsrfField = Type.Optional(Type.String({ maxLength: 128 }))
 
 /** The fields of a form, with the one that every form has. Closed, as all bodies are. */
-export function formBody<Fields extends TProperties>(fields: Fields) {
+function formBody<Fields extends TProperties>(fields: Fields) {
   return Type.Object({ csrf_token: CsrfField, ...fields }, { additionalProperties: false })
 }
 
@@ -135,7 +135,7 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
  * For every answer between an application's window and its way back. It may have opened us in a window of
  * its own (`signinPopup`), which one answer with another opener policy would cut off from it for good.
  */
-export function keepOpener(reply: FastifyReply): FastifyReply {
+function keepOpener(reply: FastifyReply): FastifyReply {
   return reply.header('cross-origin-opener-policy', 'unsafe-none')
 }
 
@@ -144,9 +144,6 @@ export function goOn(reply: FastifyReply, location: string, target = location): 
   if (isForApplication(target)) keepOpener(reply)
   return reply.redirect(location, 303)
 }
-
-/** The body of a {@link Pages.pageForm} route. */
-export type FormOf<Fields extends TProperties> = Static<ReturnType<typeof formBody<Fields>>>
 
 function foreignForm(): ProblemError {
   return new ProblemError(

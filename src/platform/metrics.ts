@@ -13,11 +13,6 @@ const PREFIX = 'latchkey_'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** How many outcomes were counted, from a closed list; what is not on it is `error`. */
-export type OutcomeCounter<Outcome extends string> = ReturnType<
-  typeof createOutcomeCounter<Outcome>
->
-
 /** What Prometheus reads. A registry of its own, so that two servers in one process do not meet. */
 export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
   const registry = new Registry()

@@ -5,8 +5,6 @@ import type { Principal } from './principal.ts'
 import type { ReauthenticationStore } from './reauthentication-store.ts'
 import type { AccessAnswer, IssueAccess } from './token-pair.ts'
 
-export type Reauthenticate = ReturnType<typeof createReauthentication>
-
 export type ReauthenticationDeps = {
   proveOwnPassword: ProveOwnPassword
   store: ReauthenticationStore

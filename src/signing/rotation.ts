@@ -15,8 +15,6 @@ import { makeSigningKey, sealSigningKey } from './sealed-key.ts'
 import type { SigningKeyRow } from './store.ts'
 import { rotationTimeline, type Timeline } from './timeline.ts'
 
-export type Rotation = ReturnType<typeof createRotation>
-
 export type RotationDeps = {
   store: RotationStore
   sealer: Sealer

@@ -2,8 +2,6 @@ import { hash, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { ISSUER } from './app.ts'
 
-export type DpopKey = Awaited<ReturnType<typeof givenDpopKey>>
-
 /** A client's key, and the proofs that it makes with it (RFC 9449 §4.2). */
 export async function givenDpopKey() {
   const { privateKey, publicKey } = await generateKeyPair('ES256')

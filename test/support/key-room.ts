@@ -9,8 +9,6 @@ import { makeSigningKey } from '../../src/signing/sealed-key.ts'
 import { createSigningKeyStore } from '../../src/signing/store.ts'
 import type { TestApp } from './app.ts'
 
-export type KeyRoom = Awaited<ReturnType<typeof openKeyRoom>>
-
 /** Who does it in tests. */
 export const OPERATOR = { requestId: 'test', address: 'operator' }
 

@@ -24,5 +24,3 @@ export async function startNeighbour(t: Test) {
     seen: server.seen
   }
 }
-
-export type Neighbour = Awaited<ReturnType<typeof startNeighbour>>

@@ -12,8 +12,6 @@ const PATIENCE_MS = 30_000
 /** After so long without an answer the others give a master up. */
 const NODE_TIMEOUT_MS = 1_000
 
-export type TestRedisCluster = Awaited<ReturnType<typeof startRedisCluster>>
-
 /** A real cluster of six: three masters with a replica each, whole and in step. */
 export async function startRedisCluster(t: Teardown) {
   const folder = await givenFolder(t)

@@ -11,8 +11,6 @@ const PATIENCE_MS = 30_000
 /** After so long without an answer the Sentinels give a master up. */
 const DOWN_AFTER_MS = 1_000
 
-export type TestRedisSentinel = Awaited<ReturnType<typeof startRedisSentinel>>
-
 /** A real master with a replica, and three Sentinels that have found it and each other. */
 export async function startRedisSentinel(t: Teardown) {
   const folder = await givenFolder(t)

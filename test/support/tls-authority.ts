@@ -9,8 +9,6 @@ const openssl = async (cwd: string, ...args: string[]) =>
 
 export type Certificate = { key: string; cert: string }
 
-export type TlsAuthority = Awaited<ReturnType<typeof createTlsAuthority>>
-
 /** A certificate authority of the test's own. `ca` is what trusts it. */
 export async function createTlsAuthority() {
   const ca = await inFolder(async (folder) => {

@@ -36,7 +36,7 @@ export async function startReceiver(t: Test, answer: Answer = OK) {
 }
 
 /** Settings that let an app reach these receivers. */
-export function reaching(...receivers: Pick<HttpsServer, 'port'>[]): Record<string, string> {
+function reaching(...receivers: Pick<HttpsServer, 'port'>[]): Record<string, string> {
   return {
     OUTBOUND_ALLOWED_HOSTS: receivers.map(({ port }) => `127.0.0.1:${port}`).join(' '),
     OUTBOUND_CA: authority.ca

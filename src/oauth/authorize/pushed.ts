@@ -6,7 +6,7 @@ import { PUSHED_SECONDS, type RequestStore } from './request-store.ts'
 import { readRequest } from './request.ts'
 
 /** RFC 9126 §2.2: the reference is as good as the request, so it cannot be guessed. */
-export const REQUEST_URI_PREFIX = 'urn:ietf:params:oauth:request_uri:'
+const REQUEST_URI_PREFIX = 'urn:ietf:params:oauth:request_uri:'
 
 export type ReadParameters = ReturnType<typeof createParameterReader>
 

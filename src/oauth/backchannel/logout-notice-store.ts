@@ -9,8 +9,6 @@ const NOTICE_SECONDS = 24 * 3_600
 /** Which session of which client has ended; the token that says so is signed when it is sent. */
 export type LogoutNotice = { clientId: string; userId: string; sid: string }
 
-export type TellClients = ReturnType<typeof createLogoutNotices>
-
 /** What clients are told when their sessions end: written in the transaction that ends them. */
 export function createLogoutNotices(enqueue: Outbox['enqueue']) {
   return async function tellClients(tx: Transaction, ended: Ended[]): Promise<void> {

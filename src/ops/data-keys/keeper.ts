@@ -14,8 +14,6 @@ const PAUSE_MS = 10
 const RESEALED: readonly KeyPurpose[] = ['sealing', 'signing', 'audit']
 const EXPIRING: readonly KeyPurpose[] = ['refresh_mac', 'typed_code', 'device']
 
-export type Keeper = ReturnType<typeof createKeeper>
-
 export type KeeperDeps = {
   dataKeys: LiveDataKeys
   clock: Clock
@@ -26,8 +24,6 @@ export type KeeperDeps = {
   announceSeconds: number
   /** How often it is looked whether something expired; that may read whole tables. */
   lookEveryMs?: number
-  /** Told how many values were replaced. */
-  count?: (purpose: KeyPurpose, rows: number) => void
 }
 
 /**
@@ -37,7 +33,7 @@ export type KeeperDeps = {
  */
 export function createKeeper(deps: KeeperDeps) {
   const { dataKeys, clock, keys, reseal, addresses, left, announceSeconds } = deps
-  const { lookEveryMs = 600_000, count = () => undefined } = deps
+  const { lookEveryMs = 600_000 } = deps
   const stopping = new AbortController()
   /** When a walk found nothing left, by the work that it was of. */
   const cleanSince = new Map<string, Date>()
@@ -69,7 +65,7 @@ export function createKeeper(deps: KeeperDeps) {
     const walk = async () => {
       let rows = 0
       for (const column of columns) {
-        rows += await walkTable(purpose, column.keyType, (after) =>
+        rows += await walkTable(column.keyType, (after) =>
           reseal.resealPage(column, olderIds, after)
         )
       }
@@ -112,9 +108,7 @@ export function createKeeper(deps: KeeperDeps) {
   async function walkAddresses(step: AddressStep): Promise<number> {
     let rows = 0
     for (const table of ADDRESS_TABLES) {
-      rows += await walkTable('blind_index', table.keyType, (after) =>
-        addresses.movePage(table, step, after)
-      )
+      rows += await walkTable(table.keyType, (after) => addresses.movePage(table, step, after))
     }
     return rows
   }
@@ -149,7 +143,6 @@ export function createKeeper(deps: KeeperDeps) {
 
   /** @returns how many rows were not as they should be when the walk came to them */
   async function walkTable(
-    purpose: KeyPurpose,
     keyType: keyof typeof BEGINNING,
     doPage: (after: string) => Promise<Page>
   ): Promise<number> {
@@ -161,7 +154,6 @@ export function createKeeper(deps: KeeperDeps) {
       const page = await doPage(after)
       if (page.kind === 'not_mine') return rows + 1
       rows += page.done + page.left
-      count(purpose, page.done)
       if (isLastPage(page)) return rows
       after = page.last ?? after
       const ms = Math.max(PAUSE_MS, performance.now() - startedAtMs)

@@ -38,7 +38,7 @@ export async function findKeyEncryptionKeys(
  * A key kept in `keysDir`, or null when it is not there.
  * @throws {StartError} when it is there and cannot be read
  */
-export async function readKeyFile(
+async function readKeyFile(
   keysDir: string,
   name: 'kek' | 'kek.previous' = 'kek'
 ): Promise<Buffer | null> {

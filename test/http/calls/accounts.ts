@@ -8,7 +8,7 @@ import {
 } from '../../support/builders.ts'
 import type { World } from './world.ts'
 
-export const NEXT_PASSWORD = 'granite-otter-77-meadow'
+const NEXT_PASSWORD = 'granite-otter-77-meadow'
 const WRONG_CODE = 'AAAA-AAAA'
 
 /** Registering, passwords, profile, address: as people do it, and as it is refused. */

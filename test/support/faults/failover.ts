@@ -21,8 +21,6 @@ export type FailoverOptions = {
   afterMs: number
 }
 
-export type FailoverFigures = Awaited<ReturnType<typeof runFailover>>
-
 /**
  * Two servers under load whose primary is switched off after its standby has heard nothing for a while; the
  * standby is promoted, and the servers find it by themselves. Then the clients show all that they were told.

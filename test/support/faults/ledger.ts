@@ -169,7 +169,7 @@ export const refreshing = (token: string): Call => ({
 })
 
 /** A yes or a no; not "ask again". */
-export function isDefinite(answer: Answer | null): answer is Answer {
+function isDefinite(answer: Answer | null): answer is Answer {
   return answer !== null && ![0, 429].includes(answer.status) && answer.status < 500
 }
 

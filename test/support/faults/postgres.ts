@@ -10,8 +10,6 @@ import { eventually } from '../eventually.ts'
 import { freePort } from '../server.ts'
 import { givenFolder } from './stage.ts'
 
-export type TestPostgres = Awaited<ReturnType<typeof startPostgres>>
-
 /**
  * A real Postgres of the scenario's own, as a production one is set: `fsync` is on and a commit waits for the
  * disk. Migrated, on a port that it keeps; with handles for what goes wrong in the world.

@@ -17,7 +17,6 @@ import { givenFolder } from './stage.ts'
 
 const COPY_WITHIN_MS = 60_000
 
-export type Streaming = Awaited<ReturnType<typeof startStreaming>>
 export type Node = Awaited<ReturnType<typeof openNode>>
 
 /**
