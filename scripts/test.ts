@@ -9,11 +9,7 @@ import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../src/platform/migrate.ts'
-import { ensureCaddy } from './test/caddy.ts'
-import { ensureChromium } from './test/chromium.ts'
-import { ensurePgBouncer } from './test/pgbouncer.ts'
-import { ensurePromtool } from './test/promtool.ts'
-import { ensureProxies } from './test/proxies.ts'
+import { ensurePrograms } from './test/programs.ts'
 import { ensureRedis } from './test/redis.ts'
 import { createReport } from './test/report.ts'
 
@@ -34,11 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   await ensureRedis()
-  await ensureChromium(selectedFiles())
-  await ensurePgBouncer(selectedFiles())
-  await ensureProxies(selectedFiles())
-  await ensurePromtool(selectedFiles())
-  await ensureCaddy(selectedFiles())
+  await ensurePrograms(selectedFiles())
   const code = await withPostgres(runTap)
   process.exitCode = interruption.signal.aborted ? 130 : code
 } catch (error) {

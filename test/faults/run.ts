@@ -1,7 +1,7 @@
 // npm run test:faults [-- NAME…]: real processes that are frozen, killed and cut off under load; prints what became of it.
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
-import { ensureProxies } from '../../scripts/test/proxies.ts'
+import { ensurePrograms } from '../../scripts/test/programs.ts'
 import { ensureRedis } from '../../scripts/test/redis.ts'
 import { tableOf, type Figures } from '../support/faults/figures.ts'
 import { openStage } from '../support/faults/stage.ts'
@@ -18,7 +18,7 @@ if (selected.length === 0) {
 }
 
 await ensureRedis()
-await ensureProxies([join(import.meta.dirname, 'replicas.ts')])
+await ensurePrograms([join(import.meta.dirname, 'replicas.ts')])
 
 let stage = openStage()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
