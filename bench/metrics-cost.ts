@@ -1,6 +1,6 @@
 // node bench/metrics-cost.ts: what counting costs on the hot paths, in microseconds a call.
 import { createMetrics } from '../src/platform/metrics.ts'
-import { addQueryMetrics } from '../src/platform/postgres-metrics.ts'
+import { addQueryMetrics } from '../src/platform/postgres/query-metrics.ts'
 
 const CALLS = 1_000_000
 const metrics = createMetrics({ ofProcess: false })

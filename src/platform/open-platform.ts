@@ -9,7 +9,7 @@ import { createSealer } from './keys/sealer.ts'
 import { startLoop } from './loop.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutbound } from './outbound.ts'
-import { addPoolMetrics, addQueryMetrics } from './postgres-metrics.ts'
+import { addPoolMetrics, addQueryMetrics } from './postgres/query-metrics.ts'
 import { openPostgres } from './postgres.ts'
 import { openReplica } from './replica.ts'
 

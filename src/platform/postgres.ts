@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
-import type { ObserveQuery, PoolState, QueryKind } from './postgres-metrics.ts'
+import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
 import { faultOf } from './postgres/faults.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'

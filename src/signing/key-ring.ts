@@ -5,7 +5,7 @@ import { DEFAULT_ALGORITHM, type SigningAlgorithm } from './algorithm.ts'
 import { publicJwkOf, type PublicJwk } from './jwk.ts'
 import { phaseOf, type KeyDates } from './ring-plan.ts'
 import { makeSigningKey, openSigningKey } from './sealed-key.ts'
-import type { SigningKeyRow, SigningKeyStore } from './store.ts'
+import type { SigningKeyRow, SigningKeyStore } from './key-store.ts'
 
 /** RFC 8725 §3.1: the algorithm belongs to the key, never to a token's header. */
 export type RingKey = KeyDates & {

@@ -8,7 +8,7 @@ import { addSigningKeyMetrics } from './key-metrics.ts'
 import { openKeyRing } from './key-ring.ts'
 import { createRotationStore } from './rotation-store.ts'
 import { createRotation } from './rotation.ts'
-import { createSigningKeyStore } from './store.ts'
+import { createSigningKeyStore } from './key-store.ts'
 
 const RELOAD_MS = 500
 /** The first reserve is made so long after the start, which does not wait for it. */

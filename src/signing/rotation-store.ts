@@ -14,7 +14,7 @@ import {
   type RotationRules
 } from './ring-plan.ts'
 import type { NewSigningKey } from './sealed-key.ts'
-import { insertKey, ringOf, timeOf, type SigningKeyRow } from './store.ts'
+import { insertKey, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
 import type { Timeline } from './timeline.ts'
 
 /** A key that takes over: from `activeAt` on it signs, and `previous` only verifies, until `goneAt`. */

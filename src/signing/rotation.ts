@@ -12,7 +12,7 @@ import type {
   RotationStore
 } from './rotation-store.ts'
 import { makeSigningKey, sealSigningKey } from './sealed-key.ts'
-import type { SigningKeyRow } from './store.ts'
+import type { SigningKeyRow } from './key-store.ts'
 import { rotationTimeline, type Timeline } from './timeline.ts'
 
 export type RotationDeps = {

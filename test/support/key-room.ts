@@ -6,7 +6,7 @@ import type { SigningAlgorithm } from '../../src/signing/algorithm.ts'
 import { openKeys } from '../../src/signing/room.ts'
 import { createRotationStore } from '../../src/signing/rotation-store.ts'
 import { makeSigningKey } from '../../src/signing/sealed-key.ts'
-import { createSigningKeyStore } from '../../src/signing/store.ts'
+import { createSigningKeyStore } from '../../src/signing/key-store.ts'
 import type { TestApp } from './app.ts'
 
 /** Who does it in tests. */

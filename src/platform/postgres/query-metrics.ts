@@ -1,4 +1,4 @@
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from '../metrics.ts'
 
 /** How Postgres is asked: a named statement, a transaction of several, an everyday query. */
 export type QueryKind = 'statement' | 'transaction' | 'query'
