@@ -149,7 +149,7 @@ export async function createRedisStore({
   }
 }
 
-/** In a cluster a command may go on to another node, and each hop has its own 250 ms. */
+/** In a cluster a command may go on to another node, and each hop has its own limit. */
 function inTime<T>(work: Promise<T>): Promise<T> {
   return within(work, ANSWER_WITHIN_MS, () => new Error('Command timed out'))
 }
