@@ -4,7 +4,7 @@ import type { KeyRing } from './key-ring.ts'
 import { viewRings } from './overview.ts'
 import { phaseOf, type RotationRules } from './ring-plan.ts'
 
-/** What Prometheus is told of the signing keys: how old each is, and when the next one begins to sign. */
+/** What Prometheus is told of the signing keys: how long each has signed, and when the next one begins to sign. */
 export function addSigningKeyMetrics(
   metrics: Metrics,
   { keyRing, clock, rules }: { keyRing: KeyRing; clock: Clock; rules: RotationRules }
@@ -32,13 +32,15 @@ export function addSigningKeyMetrics(
   )
   metrics.labelledGauge(
     'signing_key_age_seconds',
-    'Since a published signing key was announced',
+    'Since a published signing key began to sign; a reserve, which waits as long as the one before it signs, has none',
     ['kid', 'alg', 'phase'],
     () =>
-      liveKeys().map(({ key: { kid, alg, announcedAt }, phase }) => ({
-        labels: { kid, alg, phase },
-        value: -secondsUntil(announcedAt)
-      }))
+      liveKeys()
+        .filter(({ key }) => key.activeAt <= clock.now())
+        .map(({ key: { kid, alg, activeAt }, phase }) => ({
+          labels: { kid, alg, phase },
+          value: -secondsUntil(activeAt)
+        }))
   )
   metrics.gauge(
     'signing_key_next_seconds',

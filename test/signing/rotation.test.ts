@@ -167,3 +167,28 @@ void t.test('a ring that nothing signs in: one key at once, then a reserve', asy
   t.equal(rows.filter((row) => phaseOf(row, new Date()) === 'gone').length, 2)
   t.match(await events(), [{ reason: 'nothing_signed' }])
 })
+
+void t.test(
+  'the age that an alert asks for: that of the key that signs, no reserve’s',
+  async (t) => {
+    const { app, room, moveTime } = await givenServer(t)
+    const ages = async () =>
+      [
+        ...(await app.get('/metrics')).body.matchAll(
+          /^latchkey_signing_key_age_seconds\{.*phase="(\w+)".*\} (.+)$/gm
+        )
+      ].map(([, phase = '', age = '']) => [phase, Math.round(Number(age) / DAY)])
+    t.strictSame(await ages(), [['active', 0]])
+    await moveTime(89 * DAY)
+    await eventually('the clock', async () => (await ages())[0]?.[1] === 89)
+    t.strictSame(await ages(), [['active', 89]])
+    await moveTime(91 * DAY)
+    await room.advance()
+    await eventually('a rotation', async () => (await ages()).length === 2)
+    const after = [
+      ['retiring', 91],
+      ['active', 0]
+    ]
+    t.strictSame(await ages(), after, 'though it had stood in reserve for 91 days')
+  }
+)
