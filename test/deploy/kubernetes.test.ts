@@ -15,12 +15,17 @@ import { build, KUBERNETES, podOf, type Container, type Manifest } from './kusto
 
 const base = build(KUBERNETES)
 const monitoring = build(join(KUBERNETES, 'monitoring'))
-const all = [...base, ...monitoring]
+const recovery = build(join(KUBERNETES, 'recover'))
+const all = [...base, ...monitoring, ...recovery]
 const ofKind = (kind: string) => all.filter((manifest) => manifest.kind === kind)
 const deployment = ofKind('Deployment')[0]!
 const job = ofKind('Job')[0]!
-const pods = [podOf(deployment)!, podOf(job)!]
-const [server, migrate] = pods.map(({ spec }) => spec.containers[0]!) as [Container, Container]
+const pods = [podOf(deployment)!, podOf(job)!, podOf(recovery[0]!)!]
+const [server, migrate, recover] = pods.map(({ spec }) => spec.containers[0]!) as [
+  Container,
+  Container,
+  Container
+]
 const KNOWN = new Set(Object.values(SETTINGS).map(({ name }) => name))
 const SECRETS_DIR = '/run/secrets/latchkey'
 const EXAMPLE = parseEnv(readFileSync(join(KUBERNETES, 'secret.env.example'), 'utf8'))
@@ -49,7 +54,8 @@ void t.test(
     const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`
     for (const [folder, ours] of [
       [KUBERNETES, base],
-      [join(KUBERNETES, 'monitoring'), monitoring]
+      [join(KUBERNETES, 'monitoring'), monitoring],
+      [join(KUBERNETES, 'recover'), recovery]
     ] as const) {
       const { stdout } = spawnSync('kubectl', ['kustomize', folder])
       const theirs = parseAllDocuments(stdout.toString()).map((one) => one.toJS() as Manifest)
@@ -95,13 +101,18 @@ void t.test(
     const image = readStages().at(-1)!
     const textOf = (name: string) => image.instructions.findLast((one) => one.name === name)?.text
     const tag = packageJson.version
-    t.strictSame([server.image, migrate.image], [`latchkey:${tag}`, `latchkey:${tag}`])
+    for (const { image } of [server, migrate, recover]) t.equal(image, `latchkey:${tag}`)
     t.equal(job.metadata.name, `migrate-${tag}`, 'each version has a job of its own')
     t.equal(textOf('USER'), 'node', 'who is 1000 in the image of Node')
-    t.strictSame(server.ports, [{ name: 'http', containerPort: Number(textOf('EXPOSE')) }])
+    t.strictSame(server.ports, [
+      { name: 'http', containerPort: Number(textOf('EXPOSE')) },
+      { name: 'metrics', containerPort: 9464 }
+    ])
     t.equal(server.command, undefined)
-    t.strictSame(migrate.command?.[0], 'node')
-    t.ok(existsSync(join(ROOT, migrate.command?.[1] ?? '')))
+    for (const { command = [] } of [migrate, recover]) {
+      t.equal(command[0], 'node')
+      t.ok(existsSync(join(ROOT, command[1] ?? '')))
+    }
     t.end()
   }
 )
@@ -132,6 +143,16 @@ void t.test(
     const here = files.map(([name, path]) => [name, path.replace(SECRETS_DIR, folder)])
     const config = readConfig({ ...plain, ...own, ...Object.fromEntries(here) })
     t.match(config, { production: true, port: 3000, issuer: plain['ISSUER'] })
+    t.equal(config.metricsPort, server.ports?.find(({ name }) => name === 'metrics')?.containerPort)
+    const example = readFileSync(join(KUBERNETES, 'config-map.yaml'), 'utf8')
+    t.match(
+      example,
+      `# KEY_ENCRYPTION_KEY_PREVIOUS_FILE: ${SECRETS_DIR}/KEY_ENCRYPTION_KEY_PREVIOUS\n`,
+      'where the whole secret is mounted'
+    )
+    t.equal(podOf(deployment)!.spec.volumes[0]?.secret?.items, undefined)
+    const forRecovery = (recover.env ?? []).map(({ name }) => name.replace(/_FILE$/, ''))
+    for (const name of forRecovery) t.ok(KNOWN.has(name), name)
     t.strictSame(migrate.env, [{ name: 'DATABASE_URL_FILE', value: `${SECRETS_DIR}/DATABASE_URL` }])
     for (const { spec } of pods)
       t.match(spec.volumes[0], {
@@ -166,10 +187,17 @@ void t.test('who points at whom, followed: labels, ports and names meet', (t) =>
   }
   t.ok(isSelecting(select(ofKind('NetworkPolicy')[1]!, 'podSelector.matchLabels'), ofMigrate))
   t.ok(isSelecting(select(monitoring[0]!, 'selector.matchLabels'), service?.metadata.labels))
-  t.match(service, { spec: { ports: [{ name: 'http', targetPort: 'http' }] } })
+  t.match(service, {
+    spec: {
+      ports: [
+        { name: 'http', targetPort: 'http' },
+        { name: 'metrics', targetPort: 'metrics' }
+      ]
+    }
+  })
   t.match(monitoring[0], {
     spec: {
-      endpoints: [{ port: 'http', authorization: { credentials: { key: 'METRICS_TOKEN' } } }]
+      endpoints: [{ port: 'metrics', authorization: { credentials: { key: 'METRICS_TOKEN' } } }]
     }
   })
   const [configMap] = ofKind('ConfigMap')
