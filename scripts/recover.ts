@@ -1,3 +1,5 @@
+import { hostsOf } from '../src/lib/postgres-hosts.ts'
+import { amount } from '../src/ops/doctor/finding.ts'
 import { createAudit } from '../src/audit/record.ts'
 import { createRecoveryStore } from '../src/ops/recovery-store.ts'
 import { openKeys } from '../src/signing/room.ts'
@@ -11,7 +13,7 @@ const USAGE = `After a restore from backup, before the servers take requests aga
 
 ends every session, kills every mail token and unsent mail, and replaces the signing keys: what the
 backup holds may have been ended, spent or sent since. Accounts and passwords stay. May be repeated.
-At a terminal it asks first, unless --yes is given.`
+It says which database that is. At a terminal it asks first, unless --yes is given; without a terminal it acts at once.`
 
 const line = readCommandLine({
   usage: USAGE,
@@ -19,10 +21,11 @@ const line = readCommandLine({
   commands: { '': [] }
 })
 
-const QUESTION = 'This logs everybody out.'
-
-if (line !== null && (await isMeant(QUESTION, line.values.yes))) {
+if (line !== null) {
   await runScript(async (platform, config) => {
+    console.log(`The database is ${nameOf(config.databaseUrl)}.`)
+    const question = 'Everybody who is logged in to it is logged out.'
+    if (!(await isMeant(question, line.values.yes))) return
     const { postgres, sealer, clock } = platform
     const record = createAudit({ sealer, clock })
     const { keyRing, rotation } = await openKeys(platform, config, record)
@@ -35,8 +38,16 @@ if (line !== null && (await isMeant(QUESTION, line.values.yes))) {
     const ended = await createRecoveryStore({ postgres, record }).endEverything()
     const kids = replaced.map(({ active }) => active).join(', ')
     console.log(
-      `Recovered: ${ended.sessions} session(s) ended, ${ended.mailTokens} mail token(s) killed, ` +
-        `${ended.mails} unsent mail(s) dropped, signing with ${kids} from now on.`
+      `Recovered: ${amount(ended.sessions, 'session')} ended, ` +
+        `${amount(ended.mailTokens, 'mail token')} killed, ` +
+        `${amount(ended.mails, 'unsent mail')} dropped, signing with ${kids} from now on.`
     )
   })
+}
+
+/** Where it lies, as people say it, and none of the URL's secrets. */
+function nameOf(databaseUrl: string): string {
+  const urls = hostsOf(databaseUrl).map((url) => new URL(url))
+  const hosts = urls.map(({ host, searchParams }) => host || (searchParams.get('host') ?? ''))
+  return `"${decodeURIComponent(urls[0]?.pathname.slice(1) ?? '')}" at ${hosts.join(', ')}`
 }

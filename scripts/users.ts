@@ -1,4 +1,6 @@
 import { text } from 'node:stream/consumers'
+import { createGuessLaneStore } from '../src/abuse/guess-lane-store.ts'
+import { createGuessLanes } from '../src/abuse/guess-lanes.ts'
 import { createPasswordHasher } from '../src/accounts/password-hasher.ts'
 import { openPasswordPolicy } from '../src/accounts/open-password-policy.ts'
 import { createUserByOperator } from '../src/accounts/create-user-store.ts'
@@ -9,6 +11,7 @@ import { createUserStore } from '../src/accounts/user-store.ts'
 import { createUserAdminStore, type UserChange } from '../src/admin/user-admin-store.ts'
 import { createAudit } from '../src/audit/record.ts'
 import { createLogoutNotices } from '../src/oauth/backchannel/logout-notice-store.ts'
+import { amount } from '../src/ops/doctor/finding.ts'
 import { createOutbox } from '../src/mail/outbox.ts'
 import { parseEmailAddress, type EmailAddress } from '../src/lib/email-address.ts'
 import type { Platform, PlatformConfig } from '../src/platform/open-platform.ts'
@@ -23,6 +26,7 @@ const USAGE = `People, from the operator's side.
   npm run users -- role EMAIL ROLE [ROLE …]     set the roles; the next token has them
   npm run users -- disable EMAIL                every session ends
   npm run users -- enable EMAIL
+  npm run users -- unlock EMAIL                 wrong passwords are forgotten: they get in at once
   npm run users -- import FILE [--dry-run]      bring people along, docs/migrate-users.md tells how
 
 Without --password-stdin the person sets a password by "forgot password".`
@@ -41,6 +45,7 @@ const line = readCommandLine({
     role: ['EMAIL', 'ROLE…'],
     disable: ['EMAIL'],
     enable: ['EMAIL'],
+    unlock: ['EMAIL'],
     import: ['FILE']
   }
 })
@@ -59,14 +64,15 @@ async function run(platform: Platform, config: PlatformConfig, line: Line): Prom
       return setRoles(platform, email, rest)
     case 'disable': {
       const set = { status: 'disabled' } as const
-      return apply(platform, email, {
-        event: 'account.disabled',
-        set,
-        endsSessions: 'account_disabled'
-      })
+      const event = 'account.disabled'
+      await apply(platform, email, { event, set, endsSessions: 'account_disabled' })
+      return
     }
     case 'enable':
-      return apply(platform, email, { event: 'account.enabled', set: { status: 'active' } })
+      await apply(platform, email, { event: 'account.enabled', set: { status: 'active' } })
+      return
+    case 'unlock':
+      return unlock(platform, email)
   }
 }
 
@@ -122,10 +128,26 @@ async function setRoles(platform: Platform, email: EmailAddress, roles: string[]
   const unknown = roles.filter((role) => !known.exists(role))
   if (unknown.length > 0) throw new ScriptError(`There is no role ${unknown.join(', ')}.`)
   const set = { roles: [...new Set(roles)].sort() }
-  return apply(platform, email, { event: 'account.roles_changed', set })
+  await apply(platform, email, { event: 'account.roles_changed', set })
 }
 
-async function apply(platform: Platform, email: EmailAddress, change: UserChange): Promise<void> {
+async function unlock(platform: Platform, email: EmailAddress): Promise<void> {
+  const { postgres, dataKeys, metrics } = platform
+  const { forgive } = createGuessLanes({
+    store: createGuessLaneStore(postgres),
+    dataKeys,
+    metrics
+  })
+  const { id } = await apply(platform, email, { event: 'account.unlocked', set: {} })
+  await forgive({ account: id })
+}
+
+/** @throws {ScriptError} where nobody has this address */
+async function apply(
+  platform: Platform,
+  email: EmailAddress,
+  change: UserChange
+): Promise<{ id: string }> {
   const { postgres, reader, sealer, clock, dataKeys } = platform
   const user = await createUserStore({ postgres, reader, sealer }).findUserByEmail(email.canonical)
   if (user === null) throw new ScriptError('There is no account with this address.')
@@ -139,7 +161,8 @@ async function apply(platform: Platform, email: EmailAddress, change: UserChange
   const store = createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record })
   const origin = { requestId: 'npm run users', address: 'operator' }
   const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)
-  console.log(`Done; ${applied?.ended.length ?? 0} session(s) ended.`)
+  console.log(`Done; ${amount(applied?.ended.length ?? 0, 'session')} ended.`)
+  return user
 }
 
 function requireAddress(typed: string): EmailAddress {

@@ -8,7 +8,7 @@ export const AUDIT_EVENTS = {
   'account.erased': 'the person is gone; the trail keeps the bare id',
   'account.disabled': 'by an administrator; every session ended',
   'account.enabled': 'by an administrator',
-  'account.unlocked': 'by an administrator: wrong guesses are forgotten',
+  'account.unlocked': 'by an administrator or an operator: wrong guesses are forgotten',
   'account.roles_changed': 'by an administrator',
   'account.reset_forced': 'by an administrator: the password opens nothing until it is reset',
   'account.sessions_ended': 'by an administrator',

@@ -141,6 +141,25 @@ void t.test('a person, locked out by wrong guesses and unlocked: gets in', async
 })
 
 void t.test(
+  'the same at the command line: gets in, and the trail names the operator',
+  async (t) => {
+    const { id, email } = await givenUser(app)
+    const login = async (password: string) => app.post('/auth/login', { email, password })
+    for (let i = 0; i < 7; i += 1) await login('a-wrong-password')
+    await holdLocks(app)
+    t.equal((await login(PASSWORD)).statusCode, 401)
+    t.match(users('', 'unlock', email), { status: 0, stdout: 'Done; 0 sessions ended.' })
+    t.equal((await login(PASSWORD)).statusCode, 200)
+    const events = await app.sql(
+      `SELECT actor_id, details FROM audit_event WHERE type = 'account.unlocked' AND user_id = $1`,
+      [id]
+    )
+    t.match(events, [{ actor_id: null, details: { by: 'operator' } }])
+    t.match(users('', 'unlock', freshEmail()), { status: 1, stderr: /^There is no account/ })
+  }
+)
+
+void t.test(
   'a forced reset: sessions end, the password opens nothing until it is reset',
   async (t) => {
     const { user, refreshToken } = await givenSession(app)
