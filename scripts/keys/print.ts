@@ -9,17 +9,20 @@ import {
 import { LONGEST_TOKEN_SECONDS } from '../../src/tokens/lifetimes.ts'
 import { table } from '../support/table.ts'
 
-/** What each key is for, and what comes next in each ring. */
+/** What each key is for, those that are gone last, and what comes next in each ring. */
 export function printKeys(keys: KeyView[], rings: RingView[], now: Date): string {
-  const rows = keys.map((key) => ({
-    kid: key.kid,
-    alg: key.alg,
-    is: rings.some(({ alg }) => alg === key.alg) ? key.is : `${key.is}, not in use`,
-    announced: date(key.announcedAt),
-    'signs from': date(key.activeAt),
-    'signs until': date(key.retiringAt),
-    'published until': date(key.goneAt)
-  }))
+  const isGone = ({ is }: KeyView) => Number(is === 'gone')
+  const rows = keys
+    .toSorted((a, b) => isGone(a) - isGone(b))
+    .map((key) => ({
+      kid: key.kid,
+      alg: key.alg,
+      is: rings.some(({ alg }) => alg === key.alg) ? key.is : `${key.is}, not in use`,
+      announced: date(key.announcedAt),
+      'signs from': date(key.activeAt),
+      'signs until': date(key.retiringAt),
+      'published until': date(key.goneAt)
+    }))
   const told = rings.map((ring) => `${ring.alg.padEnd(5)}  ${tellNext(ring, now)}`)
   return [table(rows), '', ...told, `It is ${date(now)}; times are UTC.`].join('\n')
 }

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { endQuietlyWithTheReader } from './quiet-pipe.ts'
 import { ScriptError } from './run-script.ts'
 
 export type CommandLineRules<T extends ParseArgsOptionsConfig> = {
@@ -31,6 +32,7 @@ export type CommandLine<T extends ParseArgsOptionsConfig> = {
 export function readCommandLine<T extends ParseArgsOptionsConfig>(
   rules: CommandLineRules<T>
 ): CommandLine<T> | null {
+  endQuietlyWithTheReader()
   const { usage } = rules
   const words = process.argv.slice(2)
   if (words.includes('--help') || (words.length === 0 && !('' in rules.commands))) {

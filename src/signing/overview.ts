@@ -3,6 +3,7 @@ import {
   isReserve,
   knownFrom,
   nextRotationAt,
+  NO_DATE,
   phaseOf,
   ringState,
   type KeyDates,
@@ -18,7 +19,7 @@ export type KeyView = {
   alg: string
   is: KeyPhase | 'reserve'
   announcedAt: Date
-  /** Null: in reserve, without a date. */
+  /** Null: in reserve without a date, or gone from there. */
   activeAt: Date | null
   retiringAt: Date | null
   goneAt: Date | null
@@ -37,13 +38,12 @@ export type RingView = {
 
 export function viewKey(key: Key, now: Date): KeyView {
   const { kid, alg, announcedAt, activeAt, retiringAt, goneAt } = key
-  const isWaiting = isReserve(key)
   return {
     kid,
     alg,
-    is: isWaiting ? 'reserve' : phaseOf(key, now),
+    is: isReserve(key) ? 'reserve' : phaseOf(key, now),
     announcedAt,
-    activeAt: isWaiting ? null : activeAt,
+    activeAt: activeAt >= NO_DATE ? null : activeAt,
     retiringAt,
     goneAt
   }

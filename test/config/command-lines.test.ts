@@ -1,6 +1,8 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 
@@ -51,6 +53,18 @@ void t.test('a mistake at a command line: a sentence, the usage and 1, no stack'
     })
   )
   t.same(await app.sql('SELECT id FROM client'), [], 'and nothing was made')
+})
+
+void t.test('a reader who goes before the end: no failure, no stack', async (t) => {
+  const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
+  const child = spawn(process.execPath, ['scripts/keys.ts', 'list'], {
+    cwd: join(import.meta.dirname, '..', '..'),
+    env: { DATABASE_URL, KEY_ENCRYPTION_KEY }
+  })
+  child.stdout.destroy()
+  const ended = once(child, 'close')
+  t.equal(await text(child.stderr), '')
+  t.strictSame(await ended, [0, null])
 })
 
 void t.test('what cannot be done: a sentence that says why', async (t) => {

@@ -85,6 +85,9 @@ void t.test('rotate --emergency: what stops working, and until when', async (t) 
   t.match(stdout, /access tokens from before are refused/)
   t.match(stdout, /Refresh tokens and sessions stay/)
   t.match(stdout, /refuse new tokens until they have fetched the new keys/)
+  const listed = (await keys('list')).stdout.split('\n').slice(1)
+  t.match(listed[0], / active /, 'what is gone comes last')
+  t.notMatch(listed.join('\n'), '9999', 'and a reserve that is gone has no date')
   await eventually(
     'refusal',
     async () => (await app.get('/verify-token', accessToken)).statusCode === 401

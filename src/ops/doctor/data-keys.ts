@@ -24,6 +24,14 @@ export function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
       const says = `There is no data key for ${missing.join(', ')}.`
       return [note(says, 'The next start of a server makes it.')]
     }
+    const waiting = rows.filter(({ kek }) => kek === 'other').length
+    // The finding about the change says what to do.
+    if (waiting > 0)
+      return [
+        ok(
+          `All ${amount(rows.length, 'data key')} open, ${waiting} of them not with KEY_ENCRYPTION_KEY yet.`
+        )
+      ]
     return [ok(`The key-encryption key opens all ${amount(rows.length, 'data key')}.`)]
   }
   return Promise.resolve(found())
@@ -37,7 +45,7 @@ export function lookAtKeyChange({ keys }: HoldingsSubject): Promise<Finding[]> {
     opening.filter(({ kek }) => kek === state)
   )
   if (other !== undefined && other.length > 0) {
-    const says = `${amount(other.length, 'data key')} of ${rows.length} opens only with another key-encryption key than KEY_ENCRYPTION_KEY.`
+    const says = `${amount(other.length, 'data key')} of ${rows.length} ${other.length === 1 ? 'opens' : 'open'} only with another key-encryption key than KEY_ENCRYPTION_KEY.`
     const todo =
       'Start a server with KEY_ENCRYPTION_KEY and KEY_ENCRYPTION_KEY_PREVIOUS: it wraps them anew. Keep the setting until then.'
     return Promise.resolve([warn(says, todo)])
