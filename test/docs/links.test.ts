@@ -37,6 +37,18 @@ void t.test('every page of docs: is linked by the README and by the index', (t) 
   t.end()
 })
 
+void t.test('the two lists of pages, side by side: the same ones in the same order', (t) => {
+  const inReadme = readFileSync(join(ROOT, 'README.md'), 'utf8').split('## Documents')[1] ?? ''
+  const index = readFileSync(join(ROOT, 'docs/README.md'), 'utf8')
+  const ofReadme = [...inReadme.matchAll(/\]\(docs\/([\w-]+\.md)\)/g)].map(([, name]) => name)
+  const ofIndex = [...index.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name]) => name)
+  t.strictSame(
+    ofReadme.filter((name) => name !== 'README.md'),
+    ofIndex
+  )
+  t.end()
+})
+
 void t.test('every npm script and option of clients that they name: exists', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const usage = readFileSync(join(ROOT, 'scripts/clients/command-line.ts'), 'utf8')
