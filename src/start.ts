@@ -20,10 +20,14 @@ export async function start(): Promise<void> {
   const config = readConfig(process.env)
   // A signal during the start is obeyed as soon as there is something to stop: nothing is left running.
   const asked = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        resolve()
-      })
+    // Every one that comes: systemd signals the whole group and then the primary its workers, and whoever is
+    // signalled twice would die in the middle of its drain. Only who presses Ctrl-C again means at once.
+    process.on('SIGTERM', () => {
+      resolve()
+    })
+    process.once('SIGINT', () => {
+      resolve()
+    })
   })
   if (config.smtpUrl === undefined) await prepareFolder(config.dataDir, 'DATA_DIR')
   const stopTracing = await startTracing(config)

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { freshEmail } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -153,4 +154,12 @@ void t.test('SIGINT: the same way out', async (t) => {
   t.equal(code, 0)
   t.ok(tookMs < GONE_WITHIN_MS, `gone after ${tookMs} ms`)
   t.notMatch(server.output(), /cannot start|uncaught|unhandled/i)
+})
+
+void t.test('SIGTERM twice, as systemd sends it to workers: one drain, to its end', async (t) => {
+  const server = await givenServer(t)
+  const exit = server.kill('SIGTERM')
+  await delay(300)
+  process.kill(server.pid!, 'SIGTERM')
+  t.equal(await exit, 0, 'and not killed by the second')
 })
