@@ -14,6 +14,11 @@ type Message =
 const isOurs = (message: unknown): message is Message =>
   typeof message === 'object' && message !== null && 'latchkey' in message
 
+/** Whoever has just died hears nothing. Without the callback that would be an error that ends the one who speaks. */
+function say(to: Worker | NodeJS.Process, message: Message): void {
+  to.send?.(message, undefined, undefined, () => undefined)
+}
+
 /** In a worker: answers whenever another one gathers. */
 export function answerForWorkers(tell: () => Promise<unknown>): void {
   if (!cluster.isWorker) return
@@ -21,7 +26,9 @@ export function answerForWorkers(tell: () => Promise<unknown>): void {
     if (!isOurs(message) || message.latchkey !== 'tell') return
     const { id } = message
     tell().then(
-      (part) => process.send?.({ latchkey: 'part', id, part } satisfies Message),
+      (part) => {
+        say(process, { latchkey: 'part', id, part })
+      },
       () => undefined // left out
     )
   })
@@ -44,7 +51,7 @@ export async function gatherFromWorkers(): Promise<unknown[] | null> {
     }
     const timer = setTimeout(end, 2 * PATIENCE_MS, null)
     process.on('message', listen)
-    process.send?.({ latchkey: 'gather', id } satisfies Message)
+    say(process, { latchkey: 'gather', id })
   })
 }
 
@@ -60,11 +67,11 @@ export function relayBetweenWorkers(): void {
     const end = () => {
       clearTimeout(timer)
       rounds.delete(id)
-      if (asker.isConnected()) asker.send({ latchkey: 'gathered', id, parts } satisfies Message)
+      say(asker, { latchkey: 'gathered', id, parts })
     }
     const timer = setTimeout(end, PATIENCE_MS)
     rounds.set(id, { parts, due: workers.length, end })
-    for (const worker of workers) worker.send({ latchkey: 'tell', id } satisfies Message)
+    for (const worker of workers) say(worker, { latchkey: 'tell', id })
   }
 
   cluster.on('message', (worker, message: unknown) => {
