@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
 import { readConfig, type Config } from './config.ts'
+import { lastLines } from './http/log-stream.ts'
 import { createMetricsServer } from './ops/metrics-server.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { prepareFolder } from './platform/folder.ts'
@@ -37,6 +38,7 @@ export async function start(): Promise<void> {
     await (isPrimary ? supervise : serve)(config, database.url, asked)
     await stopTracing()
     await database.release()
+    await lastLines()
     process.exit(0)
   } catch (error) {
     await database.release()
