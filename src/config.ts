@@ -134,6 +134,18 @@ function contradictions(config: Config, reported: readonly string[]): string[] {
   if (config.metricsPort !== undefined && config.metricsPort === config.port) {
     problems.push('METRICS_PORT must be another one than PORT')
   }
+  // Published ports, node ports and TCP balancers show a private address of theirs instead of the peer's.
+  if (
+    config.production &&
+    config.metricsPort !== undefined &&
+    config.metricsToken === undefined &&
+    !LOOPBACK.test(config.host) &&
+    !reported.some((line) => line.includes('METRICS_TOKEN'))
+  ) {
+    problems.push(
+      'METRICS_TOKEN is required in production with METRICS_PORT, unless HOST is a loopback address'
+    )
+  }
   const { keyEncryptionKey, keyEncryptionKeyPrevious } = config
   if (
     keyEncryptionKeyPrevious !== undefined &&

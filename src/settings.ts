@@ -447,7 +447,7 @@ export const SETTINGS = {
   ),
   metricsPort: unset(
     'METRICS_PORT',
-    'Port where `/metrics` answers instead of `PORT`: private addresses, and everybody who sends `METRICS_TOKEN`',
+    'Port where `/metrics` answers instead of `PORT`; in production it needs `METRICS_TOKEN`, unless `HOST` is a loopback address',
     integer(1, 65_535),
     'the same as `PORT`'
   ),

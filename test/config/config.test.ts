@@ -321,3 +321,12 @@ void t.test('METRICS_PORT, the same as PORT: refused; another one: taken', (t) =
   t.equal(read('9464').metricsPort, 9464)
   t.end()
 })
+
+void t.test('METRICS_PORT in production: with METRICS_TOKEN, or on loopback only', (t) => {
+  const exposed = { ...PRODUCTION, METRICS_PORT: '9464' }
+  refuses(t, exposed, 'METRICS_TOKEN')
+  refuses(t, { ...exposed, HOST: '10.0.0.1' }, 'METRICS_TOKEN')
+  for (const told of [{ METRICS_TOKEN: 'a-token-for-metrics-only' }, { HOST: '127.0.0.1' }])
+    t.strictSame(problemsOf({ ...exposed, ...told }), [])
+  t.end()
+})

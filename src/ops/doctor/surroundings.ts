@@ -54,8 +54,7 @@ async function lookAtSeeing(config: Config): Promise<Finding[]> {
   const { production, metricsToken, metricsPort, traceEndpoint } = config
   const findings: Finding[] = []
   if (production && metricsToken === undefined && metricsPort === undefined) {
-    const todo =
-      'Set METRICS_TOKEN or METRICS_PORT, and give Prometheus deploy/prometheus/alerts.yaml.'
+    const todo = 'Set METRICS_TOKEN, and give Prometheus deploy/prometheus/alerts.yaml.'
     findings.push(note('Nobody can read metrics, so no alert would ring.', todo))
   }
   if (traceEndpoint !== undefined && !(await answers(traceEndpoint))) {
