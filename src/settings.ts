@@ -281,6 +281,12 @@ export const SETTINGS = {
     integer(1, 10_000),
     64
   ),
+  argon2WaitMs: optional(
+    'ARGON2_WAIT_MS',
+    'A password hash that has waited this many milliseconds is refused with 503',
+    integer(100, 60_000),
+    700
+  ),
   emailVerification: optional(
     'EMAIL_VERIFICATION',
     '`optional` is for closed networks: registering creates the user at once and tells taken addresses',

@@ -5,7 +5,7 @@ import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Failures } from './failures.ts'
 import type { SealLockNotice } from './mail-requests.ts'
-import type { PasswordHasher } from './password-hasher.ts'
+import type { HashingPlace, PasswordHasher } from './password-hasher.ts'
 import { isUsername, type User } from './user.ts'
 import type { StoredCredentials, UserStore } from './user-store.ts'
 
@@ -19,6 +19,12 @@ export type Proven = { user: User; passwordHash: string }
 
 /** Whoever has shown that a session is theirs. */
 export type ProvenSession = { user: User; sessionId: string }
+
+type Placed = {
+  origin: RequestOrigin
+  device: (userId: string) => Promise<string | null>
+  place: HashingPlace
+}
 
 export type Credentials = ReturnType<typeof createCredentials>
 export type CheckPassword = Credentials['checkPassword']
@@ -56,14 +62,26 @@ export function createCredentials(deps: CredentialsDeps) {
     origin: RequestOrigin,
     device: (userId: string) => Promise<string | null> = () => Promise.resolve(null)
   ): Promise<Proven | null> {
-    hasher.requireRoom()
+    const place = hasher.takePlace()
+    try {
+      return await checkPlaced(identifier, password, { origin, device, place })
+    } finally {
+      place.release()
+    }
+  }
+
+  async function checkPlaced(
+    identifier: Identifier,
+    password: string,
+    { origin, device, place }: Placed
+  ): Promise<Proven | null> {
     const name = nameOf(identifier)
     const found = await find(identifier)
     const lane = found === null ? null : await device(found.userId)
     if (lane === null) await shedFlood(name, found?.passwordHash ?? '')
     const [subject, line] =
       lane !== null ? [{ device: lane }, `device ${lane}`] : [accountOf(found, name), name]
-    const passwordHash = await prove({ subject, line }, found, password, origin)
+    const passwordHash = await prove({ subject, line, place }, found, password, origin)
     return passwordHash === null || found === null ? null : { user: found.user, passwordHash }
   }
 
@@ -89,16 +107,20 @@ export function createCredentials(deps: CredentialsDeps) {
 
   /** @returns the hash that stands for the password from now on, or null when it is not the right one */
   async function prove(
-    guessed: Pick<Guess, 'subject' | 'line'>,
+    { subject, line, place }: Pick<Guess, 'subject' | 'line'> & { place?: HashingPlace },
     found: StoredCredentials | null,
     password: string,
     origin: RequestOrigin
   ): Promise<string | null> {
     const passwordHash = found?.passwordHash ?? null
     const isRight = await guess({
-      ...guessed,
-      notice: sealLockNotice(found?.userId ?? null, guessed.subject, origin),
-      judge: (mayCount) => hasher.matches(mayCount ? passwordHash : null, password)
+      subject,
+      line,
+      notice: sealLockNotice(found?.userId ?? null, subject, origin),
+      judge: async (mayCount) => {
+        place?.release()
+        return hasher.matches(mayCount ? passwordHash : null, password)
+      }
     })
     if (!isRight || found === null || passwordHash === null) return null
     if (!hasher.isOutdated(passwordHash)) return passwordHash

@@ -8,11 +8,16 @@ import { addHashingMetrics } from './hashing-metrics.ts'
 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
+/** What {@link PasswordHasher} gives to whoever is on the way to it. */
+export type HashingPlace = { release: () => void }
+
 export type PasswordHasherOptions = {
   memoryKib: number
   passes: number
   concurrency: number
   queueLength: number
+  /** Whoever has waited in line for so long is refused; without it they wait for their turn. */
+  waitMs?: number
   metrics: Metrics
 }
 
@@ -22,6 +27,7 @@ export type PasswordHasherOptions = {
  */
 export async function createPasswordHasher(options: PasswordHasherOptions) {
   const gate = createGate(options)
+  let onTheirWay = 0
   const hashing = addHashingMetrics(options.metrics, gate.load)
   const parameters = {
     type: argon2.argon2id,
@@ -43,11 +49,25 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   }
 
   /**
-   * Sheds a flood before anything is asked of Postgres, which has other work.
+   * Sheds a flood before anything is asked of Postgres, which has other work. Whoever is let in counts as if
+   * they stood in line already: of hundreds at once, all would see the one place that is free, ask Postgres
+   * for what they need, and be refused after that.
+   * @returns to be released where the password is compared, or is not going to be; as often as one likes
    * @throws {UnavailableError} when too many wait
    */
-  function requireRoom(): void {
-    if (gate.isFull()) throw new UnavailableError('too many password hashes wait')
+  function takePlace(): HashingPlace {
+    if (gate.isFull(onTheirWay)) {
+      hashing.countShed()
+      throw new UnavailableError('too many password hashes wait')
+    }
+    onTheirWay += 1
+    let isHeld = true
+    return {
+      release() {
+        if (isHeld) onTheirWay -= 1
+        isHeld = false
+      }
+    }
   }
 
   /**
@@ -82,7 +102,7 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     return isForeignHash(passwordHash) || argon2.needsRehash(passwordHash, parameters)
   }
 
-  return { requireRoom, hash, matches, isOutdated }
+  return { takePlace, hash, matches, isOutdated }
 }
 
 /** One spelling for what looks alike on different keyboards (NIST SP 800-63B-4 §3.1.1.2). */

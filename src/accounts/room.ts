@@ -60,6 +60,7 @@ export async function openAccounts(deps: AccountsDeps) {
     passes: config.argon2Passes,
     concurrency: config.argon2Concurrency,
     queueLength: config.argon2QueueLength,
+    waitMs: config.argon2WaitMs,
     metrics: platform.metrics
   })
   const { requireStrongPassword, close: closePolicy } = openPasswordPolicy(platform, config)

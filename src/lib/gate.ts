@@ -1,15 +1,22 @@
-/** The queue is full: whoever asked should be told to come back, not be kept waiting. */
+/** The queue is full, or the wait was too long: whoever asked should be told to come back, not be kept waiting. */
 export class GateFullError extends Error {
   override readonly name = 'GateFullError'
 }
 
-export type GateOptions = { concurrency: number; queueLength: number }
+export type GateOptions = {
+  concurrency: number
+  queueLength: number
+  /** Whoever has waited for so long is refused; without it they wait for their turn. */
+  waitMs?: number
+}
 
 export type Gate = ReturnType<typeof createGate>
 
+type Waiting = { enter: () => void; timer: NodeJS.Timeout | undefined }
+
 /** Lets `concurrency` jobs run at once and `queueLength` wait in turn; the next one is refused. */
-export function createGate({ concurrency, queueLength }: GateOptions) {
-  const waiting: (() => void)[] = []
+export function createGate({ concurrency, queueLength, waitMs }: GateOptions) {
+  const waiting: Waiting[] = []
   let running = 0
 
   async function enter(): Promise<void> {
@@ -18,14 +25,27 @@ export function createGate({ concurrency, queueLength }: GateOptions) {
       return
     }
     if (waiting.length >= queueLength) throw new GateFullError('The queue is full.')
-    await new Promise<void>((resolve) => waiting.push(resolve))
+    await new Promise<void>((enter, refuse) => {
+      const place: Waiting = { enter, timer: undefined }
+      if (waitMs !== undefined) place.timer = setTimeout(giveUp, waitMs, place, refuse)
+      waiting.push(place)
+    })
+  }
+
+  function giveUp(place: Waiting, refuse: (error: Error) => void): void {
+    waiting.splice(waiting.indexOf(place), 1)
+    refuse(new GateFullError('The wait was too long.'))
   }
 
   /** Hands the place to the next in turn, or frees it. */
   function leave(): void {
     const next = waiting.shift()
-    if (next === undefined) running -= 1
-    else next()
+    if (next === undefined) {
+      running -= 1
+      return
+    }
+    clearTimeout(next.timer)
+    next.enter()
   }
 
   async function run<T>(job: () => Promise<T>): Promise<T> {
@@ -39,7 +59,7 @@ export function createGate({ concurrency, queueLength }: GateOptions) {
 
   return Object.assign(run, {
     load: () => ({ running, waiting: waiting.length }),
-    /** Whether a job that came now would be refused. */
-    isFull: () => running >= concurrency && waiting.length >= queueLength
+    /** Whether a job that came now would be refused, if so many others came before it. */
+    isFull: (onTheirWay = 0) => running + waiting.length + onTheirWay >= concurrency + queueLength
   })
 }

@@ -15,7 +15,7 @@ const EVALUATED_AT_MOST = 6
 const REFUSALS = [401, 429, 503]
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' }
 /** Every hash may wait: the test counts guesses, not the queue's refusals. */
-const PATIENT = { ARGON2_QUEUE_LENGTH: '1000' }
+const PATIENT = { ARGON2_QUEUE_LENGTH: '1000', ARGON2_WAIT_MS: '60000' }
 
 const redis = await startRedis(t)
 const here = await startApp(t, { ...PATIENT, REDIS_URL: redis.url })

@@ -3,7 +3,7 @@ import { startApp } from '../support/app.ts'
 import { givenSession, givenUser, holdLocks, mailTo, PASSWORD } from '../support/builders.ts'
 
 /** Every hash may wait: the test counts guesses, not the queue's refusals. */
-const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '1000' })
+const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '1000', ARGON2_WAIT_MS: '60000' })
 
 async function login(email: string, password: string) {
   return app.post('/auth/login', { email, password })

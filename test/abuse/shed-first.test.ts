@@ -33,3 +33,22 @@ void t.test(
     t.equal((await app.post('/auth/login', login)).statusCode, 401, 'then there is a place again')
   }
 )
+
+void t.test('logins that come at once: no more go to Postgres than have a place', async (t) => {
+  const app = await startApp(t, { ...SLOW, ARGON2_WAIT_MS: '60000' })
+  const answers = await atOnce(20, () =>
+    app.post('/auth/login', { email: freshEmail(), password: PASSWORD })
+  )
+  t.strictSame(statuses(answers), { 401: 2, 503: 18 })
+  t.equal((await app.sql('SELECT key FROM guess_lane')).length, 2, 'guesses that were reserved')
+})
+
+void t.test('a login that waits for too long: 503, and when to come back', async (t) => {
+  const app = await startApp(t, { ...SLOW, ARGON2_WAIT_MS: '100' })
+  const login = () => app.post('/auth/login', { email: freshEmail(), password: PASSWORD })
+  const answers = await atOnce(2, login)
+  t.strictSame(statuses(answers), { 401: 1, 503: 1 })
+  const shed = answers.find(({ statusCode }) => statusCode === 503)
+  t.ok(Number(shed?.headers['retry-after']) > 0)
+  t.equal((await login()).statusCode, 401, 'its place is free again')
+})

@@ -14,7 +14,7 @@ import {
   verify
 } from '../support/registrations.ts'
 
-const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '200' })
+const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '200', ARGON2_WAIT_MS: '60000' })
 const MALLORYS = 'strangers-password-88'
 const ALICES = PASSWORD
 const NEW = 'granite-otter-77-meadow'

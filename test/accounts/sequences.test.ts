@@ -14,6 +14,7 @@ const LONGEST = 4
 /** Every hash may wait, and mailboxes have their usual caps. */
 const app = await startApp(t, {
   ARGON2_QUEUE_LENGTH: '1000',
+  ARGON2_WAIT_MS: '60000',
   MAIL_LIMIT_PER_MINUTE: '1',
   MAIL_LIMIT_PER_HOUR: '5'
 })

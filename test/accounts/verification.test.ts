@@ -14,7 +14,7 @@ import {
   verify
 } from '../support/registrations.ts'
 
-const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '200' })
+const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '200', ARGON2_WAIT_MS: '60000' })
 const ROUNDS = 30
 
 async function resend(email: string) {

@@ -30,6 +30,7 @@ async function givenHome(t: Test) {
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
     REFRESH_GRACE_SECONDS: '60',
     ARGON2_QUEUE_LENGTH: '200',
+    ARGON2_WAIT_MS: '60000',
     PORT: String(await freePort())
   }
   return { env, dataDir, database: await openDatabase(t, url) }

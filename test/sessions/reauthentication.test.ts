@@ -10,7 +10,7 @@ import {
 } from '../support/builders.ts'
 import { atOnce } from '../support/registrations.ts'
 
-const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '1000' })
+const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '1000', ARGON2_WAIT_MS: '60000' })
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function givenAdmin() {

@@ -4,7 +4,11 @@ import { claimsOf, givenUser, PASSWORD, refresh } from '../support/builders.ts'
 import { atOnce, statuses } from '../support/registrations.ts'
 
 const LIMIT = 3
-const app = await startApp(t, { SESSIONS_PER_USER: String(LIMIT), ARGON2_QUEUE_LENGTH: '1000' })
+const app = await startApp(t, {
+  SESSIONS_PER_USER: String(LIMIT),
+  ARGON2_QUEUE_LENGTH: '1000',
+  ARGON2_WAIT_MS: '60000'
+})
 
 async function login(email: string) {
   const answer = await app.post('/auth/login', { email, password: PASSWORD })

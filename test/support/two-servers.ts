@@ -22,6 +22,7 @@ export async function givenTwoServers(t: Test, settings: Record<string, string>)
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
     EMAIL_VERIFICATION: 'optional',
     ARGON2_QUEUE_LENGTH: '200',
+    ARGON2_WAIT_MS: '60000',
     REFRESH_GRACE_SECONDS: '60',
     ...settings
   }
