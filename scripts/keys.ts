@@ -73,7 +73,8 @@ if (line?.command === 'drill') {
         const rings = ringsOf(values.algorithm, keyRing.algorithms)
         if (values.emergency) {
           const act = { reason: 'emergency' as const, origin }
-          const replaced = await rotation.replaceAll(rings, EMERGENCY_NOTICE_SECONDS, act)
+          const dropped = values.algorithm === undefined ? 'all' : rings
+          const replaced = await rotation.replaceAll(dropped, EMERGENCY_NOTICE_SECONDS, act)
           say(printEmergency(replaced), replaced)
         } else {
           const outcomes = await rotation.rotate(rings, origin)

@@ -28,15 +28,15 @@ if (line !== null) {
     if (!(await isMeant(question, line.values.yes))) return
     const { postgres, sealer, clock } = platform
     const record = createAudit({ sealer, clock })
-    const { keyRing, rotation } = await openKeys(platform, config, record)
+    const { rotation } = await openKeys(platform, config, record)
     const origin = { requestId: 'npm run recover', address: 'operator' }
     // No server runs: nobody has to read the new keys before they sign.
-    const replaced = await rotation.replaceAll(keyRing.algorithms, 0, {
+    const replaced = await rotation.replaceAll('all', 0, {
       reason: 'recovery',
       origin
     })
     const ended = await createRecoveryStore({ postgres, record }).endEverything()
-    const kids = replaced.map(({ active }) => active).join(', ')
+    const kids = replaced.flatMap(({ active }) => active ?? []).join(', ')
     console.log(
       `Recovered: ${amount(ended.sessions, 'session')} ended, ` +
         `${amount(ended.mailTokens, 'mail token')} killed, ` +

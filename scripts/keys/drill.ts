@@ -94,7 +94,7 @@ async function dropAll(stage: Stage, tell: Say): Promise<number> {
   const notice = EMERGENCY_NOTICE_SECONDS * SPEED
   const replaced = await stage.rotation.replaceAll(algorithms, notice, act)
   for (const { alg, dropped, active } of replaced) {
-    tell(`${alg}: ${dropped.length} keys dropped, ${active} signs`)
+    tell(`${alg}: ${dropped.length} keys dropped, ${active ?? 'nothing'} signs`)
   }
   const [{ at } = { at: new Date(stage.nowMs()) }] = replaced
   return at.getTime() + stage.rotation.rules.timeline.announceSeconds * 1_000

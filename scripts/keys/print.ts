@@ -68,7 +68,10 @@ export function printEmergency(replacements: Replacement[]): string {
   return [
     ...replacements.map(
       ({ alg, dropped, active, reserve }) =>
-        `${alg}: dropped ${dropped.join(', ') || 'none'}\n  ${active} signs, ${reserve} stands in reserve.`
+        `${alg}: dropped ${dropped.join(', ') || 'none'}\n  ` +
+        (active === null
+          ? 'SIGNING_ALGORITHMS does not name it: nothing takes their places.'
+          : `${active} signs, ${reserve} stands in reserve.`)
     ),
     '',
     `From ${time(at)} UTC on`,

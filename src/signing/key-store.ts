@@ -48,8 +48,19 @@ async function hasLive(tx: Transaction, alg: SigningAlgorithm): Promise<boolean>
   return (await ringOf(tx, alg)).some((row) => phaseOf(row, now) !== 'gone')
 }
 
+/** The algorithms of all keys that are not gone, those too that this release does not know. */
+export async function liveAlgorithms(tx: Transaction, now: Date): Promise<string[]> {
+  const rows = await tx.signingKey.findMany({
+    distinct: ['alg'],
+    select: { alg: true },
+    where: { OR: [{ goneAt: null }, { goneAt: { gt: now } }] },
+    orderBy: { alg: 'asc' }
+  })
+  return rows.map(({ alg }) => alg)
+}
+
 /** The keys of one algorithm, in the order of {@link SigningKeyStore.findAll}. */
-export async function ringOf(tx: Transaction, alg: SigningAlgorithm): Promise<SigningKeyRow[]> {
+export async function ringOf(tx: Transaction, alg: string): Promise<SigningKeyRow[]> {
   const orderBy = [{ activeAt: 'asc' as const }, { announcedAt: 'asc' as const }]
   return tx.signingKey.findMany({ where: { alg }, orderBy })
 }

@@ -14,7 +14,7 @@ import {
   type RotationRules
 } from './ring-plan.ts'
 import type { NewSigningKey } from './sealed-key.ts'
-import { insertKey, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
+import { insertKey, liveAlgorithms, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
 import type { Timeline } from './timeline.ts'
 
 /** A key that takes over: from `activeAt` on it signs, and `previous` only verifies, until `goneAt`. */
@@ -36,14 +36,11 @@ export type RotateOutcome =
   /** The one before is not due yet. */
   | { kind: 'under_way'; alg: SigningAlgorithm; kid: string; activeAt: Date }
 
-/** What an emergency left of a ring. */
-export type Replacement = {
-  alg: SigningAlgorithm
-  at: Date
-  dropped: string[]
-  active: string
-  reserve: string
-}
+/** What an emergency left of a ring. One that SIGNING_ALGORITHMS does not name gets no new keys. */
+export type Replacement = { at: Date; dropped: string[] } & (
+  | { alg: SigningAlgorithm; active: string; reserve: string }
+  | { alg: string; active: null; reserve: null }
+)
 
 /** Two new keys of a ring. */
 export type FreshKeys = { active: NewSigningKey; reserve: NewSigningKey }
@@ -105,9 +102,11 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
   /**
    * Drops every key of these rings at one moment, `noticeSeconds` ahead, and puts new ones there. Whatever the old
    * ones signed is refused from then on.
+   * @param reach `all` also drops the keys of rings that are not among these: they may be named again one day
    */
   async function replaceAll(
     rings: FreshKeys[],
+    reach: 'these' | 'all',
     noticeSeconds: number,
     act: { reason: 'emergency' | 'recovery'; origin: RequestOrigin }
   ): Promise<Replacement[]> {
@@ -116,25 +115,41 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       const replacements: Replacement[] = []
       for (const { active, reserve } of rings) {
         const { alg } = active
-        const live = (await ringOf(tx, alg)).filter((row) => phaseOf(row, now) !== 'gone')
-        const dropped = live.map(({ kid }) => kid)
-        await tx.signingKey.updateMany({
-          where: { kid: { in: dropped } },
-          data: { retiringAt: at, goneAt: at }
-        })
+        const dropped = await drop(tx, alg, now, at)
         await insertKey(tx, active, now, at)
         await insertKey(tx, reserve, now, NO_DATE)
-        const replacement = { alg, at, dropped, active: active.kid, reserve: reserve.kid }
-        replacements.push(replacement)
-        const { reason, origin } = act
-        await record(tx, {
-          type: 'signing_key.dropped',
-          origin,
-          details: { alg, reason, dropped: dropped.join(' '), kid: active.kid }
-        })
+        replacements.push({ alg, at, dropped, active: active.kid, reserve: reserve.kid })
+      }
+      const isNamed = (alg: string) => rings.some(({ active }) => active.alg === alg)
+      const others =
+        reach === 'all' ? (await liveAlgorithms(tx, now)).filter((alg) => !isNamed(alg)) : []
+      for (const alg of others) {
+        const dropped = await drop(tx, alg, now, at)
+        replacements.push({ alg, at, dropped, active: null, reserve: null })
+      }
+      const { reason, origin } = act
+      for (const { alg, dropped, active } of replacements) {
+        const details = {
+          alg,
+          reason,
+          dropped: dropped.join(' '),
+          ...(active !== null && { kid: active })
+        }
+        await record(tx, { type: 'signing_key.dropped', origin, details })
       }
       return replacements
     })
+  }
+
+  /** @returns the keys that were not gone, which are from `at` on */
+  async function drop(tx: Transaction, alg: string, now: Date, at: Date): Promise<string[]> {
+    const live = (await ringOf(tx, alg)).filter((row) => phaseOf(row, now) !== 'gone')
+    const dropped = live.map(({ kid }) => kid)
+    await tx.signingKey.updateMany({
+      where: { kid: { in: dropped } },
+      data: { retiringAt: at, goneAt: at }
+    })
+    return dropped
   }
 
   /**

@@ -72,13 +72,17 @@ export function createRotation(deps: RotationDeps) {
     return outcomes
   }
 
-  /** Drops every key of these rings, `noticeSeconds` from now; new ones take their places. */
+  /**
+   * Drops every key of these rings, `noticeSeconds` from now; new ones take their places. `all` drops every key
+   * there is, whether SIGNING_ALGORITHMS names its ring or not.
+   */
   async function replaceAll(
-    rings: readonly SigningAlgorithm[],
+    rings: readonly SigningAlgorithm[] | 'all',
     noticeSeconds: number,
     act: { reason: 'emergency' | 'recovery'; origin: RequestOrigin }
   ): Promise<Replacement[]> {
-    return store.replaceAll(await Promise.all(rings.map(freshKeys)), noticeSeconds, act)
+    const fresh = await Promise.all((rings === 'all' ? algorithms : rings).map(freshKeys))
+    return store.replaceAll(fresh, rings === 'all' ? 'all' : 'these', noticeSeconds, act)
   }
 
   /**

@@ -106,7 +106,7 @@ void t.test('an emergency: the keys and their tokens are dropped within a second
   const tookMs = Math.round(performance.now() - startedAtMs)
   t.ok(tookMs < EMERGENCY_NOTICE_SECONDS * 1_000 + RELOADED_WITHIN_MS, `refused after ${tookMs} ms`)
   t.comment(`a dropped key's token is refused after ${tookMs} ms`)
-  await untilPublished(app, replaced!.active)
+  await untilPublished(app, replaced!.active!)
   t.equal(headerOf((await givenSession(app, user)).accessToken)['kid'], replaced!.active)
   const rows = await room.store.findAll()
   for (const row of rows.filter(({ kid }) => before.includes(kid))) {
