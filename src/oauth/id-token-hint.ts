@@ -14,9 +14,13 @@ export function createIdTokenHints({ keyRing, issuer }: IdTokenHintsDeps) {
   return async function readIdTokenHint(hint: string): Promise<HintClaims | null> {
     try {
       const { kid, typ } = decodeProtectedHeader(hint)
-      const key = keyRing.all().find((candidate) => candidate.kid === kid)
+      const find = () => keyRing.all().find((candidate) => candidate.kid === kid)
+      const key = find()
       if (key === undefined || isDropped(key) || typ !== 'JWT') return null
       const { payload } = await compactVerify(hint, key.publicKey, { algorithms: [key.alg] })
+      await keyRing.catchUp()
+      const held = find()
+      if (held === undefined || isDropped(held)) return null
       const { iss, sub, aud, sid } = JSON.parse(new TextDecoder().decode(payload)) as Record<
         string,
         unknown

@@ -1,4 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { UnavailableError } from '../errors.ts'
+import { elapsedMs, moment } from '../lib/elapsed.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import { DEFAULT_ALGORITHM, type SigningAlgorithm } from './algorithm.ts'
@@ -16,6 +18,11 @@ export type RingKey = KeyDates & {
   privateKey: KeyObject
 }
 
+/** Beyond this age the rings may hold a key that has been dropped since. */
+const FRESH_MS = 1_000
+/** A reading that was asked for and took longer may have been answered before a freeze. */
+const READ_WITHIN_MS = 3_000
+
 /** The published key set, made once per change: answering it costs no work. */
 export type PublishedKeys = { body: string; etag: string }
 
@@ -27,23 +34,77 @@ export type KeyRingDeps = {
   clock: Clock
   /** A ring of each. A key of any other is not there: it signs nothing, verifies nothing and is not published. */
   algorithms: readonly SigningAlgorithm[]
+  /** Told once of each key that does not open. */
+  onFault: (error: unknown) => void
 }
 
 /**
  * The keys that sign and verify, held in memory. Makes the first one of each algorithm on an empty database,
  * once among any number of servers.
  */
-export async function openKeyRing({ store, sealer, clock, algorithms }: KeyRingDeps) {
+export async function openKeyRing(deps: KeyRingDeps) {
+  const { store, sealer, clock, algorithms, onFault } = deps
   let keys: RingKey[] = []
   let published: PublishedKeys = publish([])
+  let readAt = moment()
+  let reading: Promise<void> | null = null
+  const unreadable = new Map<string, Error>()
 
-  /** Takes over what Postgres says. Called twice a second: a dropped key stops to verify within one. */
-  async function reload(): Promise<void> {
+  async function read(): Promise<void> {
+    const startedAt = moment()
     const known = new Map(keys.map((key) => [key.kid, key]))
-    const rows = (await store.findAll()).filter(isOurs)
-    keys = rows.map((row) => ringKey(row, known.get(row.kid) ?? openRow(row, sealer)))
+    const [rows] = await Promise.all([store.findAll(), clock.sync()])
+    keys = rows.filter(isOurs).flatMap((row) => {
+      const material = known.get(row.kid) ?? openIfPossible(row)
+      return material === null ? [] : ringKey(row, material)
+    })
     const now = clock.now()
     published = publish(keys.filter((key) => phaseOf(key, now) !== 'gone'))
+    readAt = startedAt
+  }
+
+  /**
+   * Takes over what Postgres says, its time too. Called twice a second: a dropped key stops to verify within one.
+   * Whoever asks while that is under way waits for the same answer.
+   */
+  function reload(): Promise<void> {
+    reading ??= read().finally(() => {
+      reading = null
+    })
+    return reading
+  }
+
+  /**
+   * Before anything is verified: a server that was frozen or cut off may hold keys that were dropped meanwhile.
+   * @throws {UnavailableError} when Postgres does not say: 503, not 401
+   */
+  async function catchUp(): Promise<void> {
+    // What was asked before a freeze may be answered after it: then once more.
+    for (let tries = 0; tries < 2 && elapsedMs(readAt) > FRESH_MS; tries += 1) {
+      await reload().catch((error: unknown) => {
+        throw new UnavailableError('the signing keys cannot be read', error)
+      })
+    }
+    if (elapsedMs(readAt) > READ_WITHIN_MS) {
+      throw new UnavailableError('the signing keys took too long to read')
+    }
+  }
+
+  /** One row that does not open must not keep the dates of the others from being believed. */
+  function openIfPossible(row: SigningKeyRow): KeyMaterial | null {
+    try {
+      const material = openRow(row, sealer)
+      unreadable.delete(row.kid)
+      return material
+    } catch (cause) {
+      if (!unreadable.has(row.kid)) {
+        const says = `Signing key ${row.kid} does not open: here it neither signs nor verifies.`
+        const error = new Error(says, { cause })
+        unreadable.set(row.kid, error)
+        onFault(error)
+      }
+      return null
+    }
   }
 
   function isOurs(row: SigningKeyRow): row is SigningKeyRow & { alg: SigningAlgorithm } {
@@ -74,11 +135,15 @@ export async function openKeyRing({ store, sealer, clock, algorithms }: KeyRingD
     await store.ensureActive(alg, () => makeSigningKey(alg, sealer))
   }
   await reload()
+  const [fault] = unreadable.values()
+  const now = clock.now()
+  if (fault !== undefined && !keys.some((key) => phaseOf(key, now) === 'active')) throw fault
   return {
     algorithms,
     signingKey,
     verificationKey,
     reload,
+    catchUp,
     jwks: () => published,
     /** Every key of the rings that was ever made, with its dates: oldest first, the reserves last. */
     all: () => keys

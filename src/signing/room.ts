@@ -20,11 +20,16 @@ export type SigningConfig = Pick<Config, 'signingAlgorithms' | 'signingKeyRotati
 export type LogKey = (line: { kid: string; alg: string }, text: string) => void
 
 /** The key rings and what changes them: what the server and the operator's command share. */
-export async function openKeys(platform: Platform, config: SigningConfig, record: Audit) {
+export async function openKeys(
+  platform: Platform,
+  config: SigningConfig,
+  record: Audit,
+  onFault: (error: unknown) => void = () => undefined
+) {
   const { postgres, sealer, clock } = platform
   const { signingAlgorithms: algorithms, signingKeyRotationDays: rotationDays } = config
   const store = createSigningKeyStore(postgres)
-  const keyRing = await openKeyRing({ store, sealer, clock, algorithms })
+  const keyRing = await openKeyRing({ store, sealer, clock, algorithms, onFault })
   const rotation = createRotation({
     store: createRotationStore({ postgres, record }),
     sealer,
@@ -42,15 +47,9 @@ export async function openSigning(
   { record, logKey, onFault }: { record: Audit; logKey: LogKey; onFault: (error: unknown) => void }
 ) {
   const { clock, metrics } = platform
-  const { keyRing, rotation } = await openKeys(platform, config, record)
+  const { keyRing, rotation } = await openKeys(platform, config, record, onFault)
   addSigningKeyMetrics(metrics, { keyRing, clock, rules: rotation.rules })
-  const reload = startLoop({
-    intervalMs: RELOAD_MS,
-    onFault,
-    work: async () => {
-      await Promise.all([clock.sync(), keyRing.reload()])
-    }
-  })
+  const reload = startLoop({ intervalMs: RELOAD_MS, onFault, work: keyRing.reload })
   const rotate = startLoop({
     intervalMs: ROTATE_EVERY_MS,
     onFault,

@@ -96,12 +96,15 @@ export function createAccessTokens(deps: AccessTokensDeps) {
    * Checks signature, `typ`, `iss` and `exp`, and `aud` unless `audience` is null. Not revocation: that is the
    * feed's. A verified token is remembered by its hash, for as long as its key is in the ring.
    * @returns null for every token that is not a live one of ours
+   * @throws {UnavailableError} when it cannot be known which keys are still good
    */
   async function verify(token: string, audience: string | null): Promise<AccessTokenClaims | null> {
     const hash = sha256(token).toString('latin1')
     const known = verified.get(hash)
     const claims = known ?? (await verifySignature(token))
     if (claims === null) return null
+    // Garbage needs no Postgres; what would be believed may need it.
+    await keyRing.catchUp()
     const nowSeconds = clock.now().getTime() / 1_000
     if (keyRing.verificationKey(claims.key.kid) === undefined || claims.claims.exp <= nowSeconds) {
       verified.delete(hash)
