@@ -175,7 +175,7 @@ export const SETTINGS = {
   dataKeyAnnounceSeconds: optional(
     'DATA_KEY_ANNOUNCE_SECONDS',
     'From the making of a data key to its first use, so that every server knows it; they look once a second',
-    integer(2, 3_600),
+    integer(5, 3_600),
     10
   ),
   keysDir: optional('KEYS_DIR', 'Where a key-encryption key that was made here lies', text, 'keys'),

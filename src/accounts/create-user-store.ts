@@ -22,8 +22,9 @@ export function createUserByOperator({ postgres, sealer, clock, record }: Create
     const { email, username, passwordHash, roles } = user
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
-    const emailIndex = sealer.emailIndex(email.canonical)
     return postgres.transaction(async (tx) => {
+      // In here: a repeated transaction may find the index at its next step.
+      const emailIndex = sealer.emailIndex(email.canonical)
       if (await isSomebodys(tx, { emailIndex, now })) return 'email_taken'
       if (username !== null) {
         if ((await tx.username.count({ where: { username } })) > 0) return 'username_taken'

@@ -53,9 +53,10 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
   ): Promise<RegistrationOutcome> {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
-    const emailIndex = sealer.emailIndex(form.email.canonical)
     const { username } = form
     return postgres.transaction(async (tx) => {
+      // In here: a repeated transaction may find the index at its next step.
+      const emailIndex = sealer.emailIndex(form.email.canonical)
       const isTaken = await isSomebodys(tx, { emailIndex, now: clock.now() })
       if (isTaken && refuseTakenEmail) return { kind: 'email_taken' }
       const isFree =

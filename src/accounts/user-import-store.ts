@@ -53,8 +53,7 @@ class OvertakenError extends Error {}
 export function createUserImportStore({ postgres, sealer, clock, record }: UserImportStoreDeps) {
   /** What `add` would do, looked at only. */
   async function judge(people: ImportedPerson[]): Promise<Verdict[]> {
-    const rows = people.map(identify)
-    return postgres.read((db) => judgeRows(db, rows))
+    return postgres.read((db) => judgeRows(db, people.map(identify)))
   }
 
   /**

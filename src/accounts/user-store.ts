@@ -22,8 +22,12 @@ const COUNT_FOREIGN = {
 
 export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
   async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
-    const { where } = sealer.emailIndex(canonicalEmail)
-    return opened(await postgres.read((db) => db.user.findUnique({ where })))
+    return opened(
+      await postgres.read((db) => {
+        const { where } = sealer.emailIndex(canonicalEmail)
+        return db.user.findUnique({ where })
+      })
+    )
   }
 
   async function findUserByEmail(canonicalEmail: string): Promise<User | null> {

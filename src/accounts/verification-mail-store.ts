@@ -54,8 +54,9 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
 
   /** Mails a fresh link and code for the newest registration of an address; its older ones stop to work. */
   async function renew(email: EmailAddress): Promise<void> {
-    const emailIndex = sealer.emailIndex(email.canonical)
     await postgres.transaction(async (tx) => {
+      // In here: a repeated transaction may find the index at its next step.
+      const emailIndex = sealer.emailIndex(email.canonical)
       await lockRegistrations(tx, [emailIndex])
       const registration = await tx.registration.findFirst({
         where: { ...emailIndex.where, expiresAt: { gt: clock.now() } },

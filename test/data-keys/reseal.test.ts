@@ -13,7 +13,7 @@ const PLACE = SEALED_COLUMNS.find(
   ({ table, column }) => `${table}.${column}` === 'users.phone_sealed'
 )!
 
-const app = await startApp(t, { DATA_KEY_ANNOUNCE_SECONDS: '2' })
+const app = await startApp(t, { DATA_KEY_ANNOUNCE_SECONDS: '5' })
 await app.close() // its keeper would do the work of the test's
 const { env, databaseUrl } = app
 const first = await openOperator(t, { env, databaseUrl })

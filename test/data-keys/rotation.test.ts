@@ -18,7 +18,7 @@ const PATIENCE_MS = 90_000
 const DAY_SECONDS = 86_400
 const ROTATING = KEY_PURPOSES.filter((purpose) => purpose !== 'pairwise')
 
-const app = await startApp(t, { DATA_KEY_ANNOUNCE_SECONDS: '2' })
+const app = await startApp(t, { DATA_KEY_ANNOUNCE_SECONDS: '5' })
 const operator = await openOperator(t, app)
 const { platform, keys } = operator
 const { postgres, dataKeys } = platform

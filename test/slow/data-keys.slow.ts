@@ -13,7 +13,7 @@ import { collect } from '../support/server.ts'
 import { givenTwoServers, startTraffic, type TwoServers } from '../support/two-servers.ts'
 
 const IMPORTED = 10_000
-const ANNOUNCE_SECONDS = 4
+const ANNOUNCE_SECONDS = 5
 const FREEZE_MS = 12_000
 const PATIENCE_MS = 400_000
 
@@ -116,7 +116,7 @@ void t.test(
 )
 
 void t.test('rows sealed anew: so many a second', async (t) => {
-  const home = await givenTwoServers(t, { DATA_KEY_ANNOUNCE_SECONDS: '2' })
+  const home = await givenTwoServers(t, { DATA_KEY_ANNOUNCE_SECONDS: '5' })
   await home.start(0)
   const operator = await openOperator(t, {
     env: home.env as never,

@@ -95,7 +95,13 @@ export function createKeeper(deps: KeeperDeps) {
         await keys.announce(id, 'readsAt')
       }
     } else if (leadsAt === null) {
-      if (hasPassed(readsAt, announceSeconds)) await keys.announce(id, 'leadsAt')
+      // Once more, while the columns still tell it: a server that was late may have written a row as before,
+      // and from the next step on nobody could tell that row from a finished one.
+      const name = `fill before lead ${id}`
+      const isDue = hasPassed(readsAt, announceSeconds)
+      if (isDue && (await isThrough(name, () => walkAddresses('fill')))) {
+        await keys.announce(id, 'leadsAt')
+      }
     } else if (settledAt === null) {
       if (hasPassed(leadsAt, 1) && (await isThrough(`lead ${id}`, () => walkAddresses('lead')))) {
         await keys.announce(id, 'settledAt')

@@ -1,7 +1,7 @@
 import { UnavailableError } from '../../errors.ts'
 import { seal, sealingKeyId, unseal } from '../../lib/aes-gcm.ts'
 import type { Clock } from '../clock.ts'
-import { createAddressIndexes, hashOf } from './address-index.ts'
+import { createAddressIndexes, hashOf, type AddressIndex } from './address-index.ts'
 import type { DataKeys, KeyPurpose } from './data-keys.ts'
 
 /** Where a sealed value stands; it opens nowhere else. */
@@ -18,8 +18,14 @@ export type SealerDeps = {
 
 /** Privacy at rest: what a copy of the database must not tell goes through here on its way in. */
 export function createSealer({ dataKeys, clock, isBehind = () => false }: SealerDeps) {
-  const { of: emailIndex, ofColumns: addressIndexOf } = createAddressIndexes(dataKeys)
+  const { of: indexOf, ofColumns: addressIndexOf } = createAddressIndexes(dataKeys)
   const describe = ({ table, column, row }: Place) => `${table}.${column}.${row}`
+
+  /** @throws {UnavailableError} when the index may be steps ahead: what is written now would not be found */
+  function emailIndex(canonical: string): AddressIndex {
+    if (isBehind()) throw new UnavailableError('the step of the blind index is not known')
+    return indexOf(canonical)
+  }
 
   function sealBytes(
     purpose: KeyPurpose,
