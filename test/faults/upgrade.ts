@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { applyMigrations } from '../../src/platform/migrate.ts'
 import type { Teardown } from '../support/database.ts'
-import { givenFolder } from '../support/faults/stage.ts'
+import { givenFolder } from '../support/folder.ts'
 import { basesOf, startServers } from '../support/faults/world.ts'
 import { createScenario, ScenarioSkipped, type Scenario } from './scenario.ts'
 

@@ -1,18 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startResourceServer } from '../../scripts/tour/resource-server.ts'
 import { freshEmail, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { givenFolder } from '../support/folder.ts'
 import { freePort, startServer } from '../support/server.ts'
-
-/** A folder that goes with the test. */
-export async function givenFolder(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-main-job-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
-  return folder
-}
 
 /** The real server on a database of its own; its mail is kept in `dataDir/mail`. */
 export async function givenServer(t: Test, env: Record<string, string> = {}) {

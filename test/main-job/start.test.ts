@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { eventually } from '../support/eventually.ts'
 import { collect } from '../support/server.ts'
+import { givenFolder } from '../support/folder.ts'
 import { freePort } from '../support/server.ts'
-import { callOn, givenFolder, givenLogin } from './given.ts'
+import { callOn, givenLogin } from './given.ts'
 
 const READY_WITHIN_MS = 5_000
 

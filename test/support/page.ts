@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { createTestDatabase } from './database.ts'
 import { eventually } from './eventually.ts'
+import { givenFolder as givenEmptyFolder } from './folder.ts'
 import { collect, freePort, startServer } from './server.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -66,8 +66,7 @@ export function secretIn(output: string): string {
 
 /** A folder with these files, where our packages are installed. */
 export async function givenFolder(t: Test, files: Record<string, string> = {}): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-page-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
+  const folder = await givenEmptyFolder(t)
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   return folder

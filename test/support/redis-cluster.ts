@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Teardown } from './database.ts'
 import { eventually } from './eventually.ts'
-import { createNode, freePorts, givenFolder, type RedisNode } from './redis-node.ts'
+import { givenFolder } from './folder.ts'
+import { createNode, freePorts, type RedisNode } from './redis-node.ts'
 import { send, start } from './redis.ts'
 
 const run = promisify(execFile)

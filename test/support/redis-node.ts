@@ -1,10 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Teardown } from './database.ts'
 import { send } from './redis.ts'
 
@@ -60,10 +57,4 @@ async function isFree(port: number): Promise<boolean> {
   probe.close()
   await once(probe, 'close')
   return true
-}
-
-export async function givenFolder(t: Teardown): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
-  return folder
 }

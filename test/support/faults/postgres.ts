@@ -7,8 +7,8 @@ import { runAsPostgres } from '../../../src/platform/embedded-postgres/privilege
 import { applyMigrations } from '../../../src/platform/migrate.ts'
 import type { Teardown } from '../database.ts'
 import { eventually } from '../eventually.ts'
+import { givenFolder } from '../folder.ts'
 import { freePort } from '../server.ts'
-import { givenFolder } from './stage.ts'
 
 /**
  * A real Postgres of the scenario's own, as a production one is set: `fsync` is on and a commit waits for the

@@ -9,11 +9,11 @@ import { runAsPostgres } from '../../../src/platform/embedded-postgres/privilege
 import { applyMigrations } from '../../../src/platform/migrate.ts'
 import type { Teardown } from '../database.ts'
 import { eventually } from '../eventually.ts'
+import { givenFolder } from '../folder.ts'
 import { openDatabase } from '../raw-database.ts'
 import { freePort } from '../server.ts'
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts'
 import { childrenOf, signalAll } from './postgres.ts'
-import { givenFolder } from './stage.ts'
 
 const COPY_WITHIN_MS = 60_000
 
