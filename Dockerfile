@@ -37,6 +37,9 @@ RUN node src/warm-up.ts
 
 FROM base
 # npm is only for `npm run` here: no look for updates, no log that a read-only file system would refuse.
+# Memory (docs/performance.md): each thread that hashes would keep its 19 MiB in an arena of its own, and V8 would
+# let 128 MiB fill before it looks for what has died.
+ENV MALLOC_ARENA_MAX=1 NODE_OPTIONS=--max-semi-space-size=4
 ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
 COPY --from=modules /app/node_modules node_modules
 COPY --from=tuned /app/node_modules/argon2/build node_modules/argon2/build

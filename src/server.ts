@@ -1,5 +1,8 @@
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
+import { holdYoungGeneration } from './platform/young-generation.ts'
+
+holdYoungGeneration()
 
 // Stripping types from some hundred modules and compiling them is most of a start: what came of it is kept beside
 // the packages (whoever can write there can replace the code itself; a folder for everybody would be a way in).

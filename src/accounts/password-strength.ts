@@ -15,6 +15,9 @@ export type EstimateStrength = StrengthEstimator['estimate']
 /** An ordinary password takes 5 ms, the slowest 25: the last of them waits for one second, or for three. */
 const WAITING = 128
 
+/** MiB. The dictionaries take less than half; V8 on its own would let this thread's garbage grow to three times that. */
+const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 96 }
+
 /**
  * zxcvbn in a thread of its own: a long password takes it 25 ms, which no other request should wait
  * for. The thread is started by the first password (its dictionaries take 100 ms to load), and keeps
@@ -29,7 +32,8 @@ export function createStrengthEstimator() {
     // No setting and no secret of the server goes along.
     const started = new Worker(new URL('./password-strength-worker.ts', import.meta.url), {
       env: {},
-      execArgv: []
+      execArgv: [],
+      resourceLimits: LIMITS
     })
     const forget = () => {
       if (thread === started) thread = undefined
