@@ -13,6 +13,7 @@ const CHOSEN = /--max[-_]semi[-_]space[-_]size/
  *
  * `--max-semi-space-size` is the setting for it, and stands: `npm start` and the image have it. It is read before
  * there is any code of ours, so what is started without it is held by the factor of growth, which is read each time.
+ * Held so, it cannot grow again where V8 shrinks it in a quiet hour: down to 1 MiB a half, those 5 %.
  */
 export function holdYoungGeneration(): void {
   if (CHOSEN.test([...process.execArgv, process.env['NODE_OPTIONS']].join(' '))) return
