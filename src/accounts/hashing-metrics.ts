@@ -13,7 +13,8 @@ export function addHashingMetrics(
     'password_hashes',
     'Password hashes that are computed or wait in line',
     ['state'],
-    () => Object.entries(load()).map(([state, value]) => ({ labels: { state }, value }))
+    () => Object.entries(load()).map(([state, value]) => ({ labels: { state }, value })),
+    'sum'
   )
   const shed = metrics.counter(
     'password_hashes_shed_total',

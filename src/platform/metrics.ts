@@ -49,15 +49,22 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
   }
 
   /**
-   * A value that is looked up when it is asked for: in Postgres, so that workers of one server do not add up.
+   * A value that is looked up when it is asked for.
    * @param read throws when it cannot be told: the line is missing then, the others stand
+   * @param ofWorkers what several workers of one server say together: what lies in Postgres is the same for all,
+   *   what each has for itself adds up
    */
-  function gauge(name: string, help: string, read: () => Promise<number> | number): void {
+  function gauge(
+    name: string,
+    help: string,
+    read: () => Promise<number> | number,
+    ofWorkers: OfWorkers = 'max'
+  ): void {
     new Gauge({
       name: PREFIX + name,
       help,
       registers: [registry],
-      aggregator: 'max',
+      aggregator: ofWorkers,
       async collect() {
         try {
           this.set(await read())
@@ -76,14 +83,15 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     name: string,
     help: string,
     labelNames: readonly Label[],
-    read: () => Promise<LabelledValue<Label>[]> | LabelledValue<Label>[]
+    read: () => Promise<LabelledValue<Label>[]> | LabelledValue<Label>[],
+    ofWorkers: OfWorkers = 'max'
   ): void {
     new Gauge({
       name: PREFIX + name,
       help,
       labelNames,
       registers: [registry],
-      aggregator: 'max',
+      aggregator: ofWorkers,
       async collect() {
         const values = await Promise.resolve()
           .then(read)
@@ -105,6 +113,8 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
   answerForWorkers(() => registry.getMetricsAsJSON())
   return { counter, histogram, outcomes, gauge, labelledGauge, render }
 }
+
+type OfWorkers = 'max' | 'sum'
 
 export type LabelledValue<Label extends string> = { labels: Record<Label, string>; value: number }
 

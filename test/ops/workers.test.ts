@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { valueOf } from '../support/metrics.ts'
 import { startRedis } from '../support/redis.ts'
 import { startServer } from '../support/server.ts'
 import { startInVain } from '../support/start.ts'
@@ -16,6 +17,7 @@ const env = {
   DATA_DIR: t.testdir(),
   HOST: '127.0.0.1',
   METRICS_TOKEN: TOKEN,
+  DATABASE_POOL_SIZE: '7',
   WORKERS: '2'
 }
 const server = await startServer(t, env)
@@ -54,6 +56,15 @@ void t.test('/metrics, asked of any worker: tells of all', async (t) => {
   t.match(text, /^latchkey_/m)
   t.notMatch(text, /worker=/, 'one line for all')
   t.equal((await fetch(`${origin}/metrics`)).status, 401, 'and to the operator only')
+
+  // Each on a connection of its own: the workers take turns.
+  for (let i = 0; i < 20; i += 1)
+    await fetch(`${origin}/.well-known/jwks.json`, { headers: { connection: 'close' } })
+  const read = async () => (await fetch(`${origin}/metrics`, { headers })).text()
+  const route = { method: 'GET', route: '/.well-known/jwks.json', status: '2xx' }
+  t.equal(valueOf(await read(), 'latchkey_http_requests_total', route), 20, 'counters add up')
+  t.equal(valueOf(await read(), 'latchkey_postgres_connections_max'), 14, 'and so do connections')
+  t.equal(valueOf(await read(), 'latchkey_signing_keys', { phase: 'active' }), 1, 'and no keys')
 })
 
 void t.test('a worker killed: the other goes on, and another takes its place', async (t) => {

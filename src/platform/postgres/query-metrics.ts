@@ -50,16 +50,19 @@ export function addPoolMetrics(metrics: Metrics, poolState: () => PoolState): vo
         { labels: { state: 'idle' }, value: idle },
         { labels: { state: 'busy' }, value: total - idle }
       ]
-    }
+    },
+    'sum'
   )
   metrics.gauge(
     'postgres_connections_max',
     'Connections that this server may have (DATABASE_POOL_SIZE)',
-    () => poolState().max
+    () => poolState().max,
+    'sum'
   )
   metrics.gauge(
     'postgres_connection_waiters',
     'Queries that wait for a connection',
-    () => poolState().waiting
+    () => poolState().waiting,
+    'sum'
   )
 }
