@@ -1,5 +1,5 @@
 import { BlockList, isIPv4 } from 'node:net'
-import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { bearerToken } from '../http/access.ts'
 import { isSameSecret } from '../lib/secrets.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -24,6 +24,14 @@ for (const [network, bits] of [
 ] as const)
   PRIVATE.addSubnet(network, bits, 'ipv6')
 const TEXT = 'text/plain; charset=utf-8'
+const REQUEST_TIMEOUT_MS = 15_000
+const HEADERS = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store'
+}
 
 export type MetricsServerOptions = {
   render: Metrics['render']
@@ -37,7 +45,16 @@ export type MetricsServerOptions = {
  * the world nothing.
  */
 export function createMetricsServer({ render, token }: MetricsServerOptions): FastifyInstance {
-  const app = fastify({ logger: false, forceCloseConnections: true })
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    frameworkErrors: refuseUnroutable
+  })
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.headers(HEADERS)
+    next()
+  })
 
   function mayRead(request: FastifyRequest): boolean {
     if (token !== undefined) return isSameSecret(bearerToken(request) ?? '', token)
@@ -47,7 +64,6 @@ export function createMetricsServer({ render, token }: MetricsServerOptions): Fa
   }
 
   app.get('/metrics', async (request, reply) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
     if (!mayRead(request)) {
       if (token !== undefined) reply.header('www-authenticate', 'Bearer realm="latchkey"')
       const status = token === undefined ? 403 : 401
@@ -56,8 +72,14 @@ export function createMetricsServer({ render, token }: MetricsServerOptions): Fa
     const { contentType, body } = await render()
     return reply.type(contentType).send(body)
   })
+  app.setNotFoundHandler((_request, reply) => reply.code(404).type(TEXT).send('Only /metrics.\n'))
   app.setErrorHandler((_error, _request, reply) => reply.code(500).type(TEXT).send('Failed.\n'))
   return app
+}
+
+/** A URL that cannot be decoded: no hook runs, and it is not repeated. */
+function refuseUnroutable(_error: Error, _request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(HEADERS).code(400).type(TEXT).send('The URL is malformed.\n')
 }
 
 function isOfThisNetwork(peer: string): boolean {

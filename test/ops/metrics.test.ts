@@ -51,6 +51,18 @@ void t.test(
       t.match(await from(far), { statusCode: 403 }, far)
     t.match(await from('10.1.2.3', { 'x-forwarded-for': '10.9.9.9' }), { statusCode: 403 })
     t.match(await server.inject('/'), { statusCode: 404 }, 'nothing else is there')
+    for (const url of ['/canary?token=canary', '/%E0%canary', '/metrics']) {
+      const { body, headers } = await server.inject({ url, remoteAddress: '203.0.113.7' })
+      t.notMatch(body, /canary|Route/, `${url}: not repeated`)
+      t.match(headers, {
+        'content-security-policy': /default-src 'none'.*frame-ancestors 'none'/,
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'no-store'
+      })
+    }
+    t.equal(server.server.requestTimeout, 15_000)
   }
 )
 
