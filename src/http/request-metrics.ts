@@ -2,6 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Metrics } from '../platform/metrics.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What was refused before there was a route, whose hooks would have counted it. */
+    countUnrouted: (method: string, status: number) => void
+  }
+}
+
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 /** From an answer out of memory to what nobody waits for. */
 const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -32,10 +39,14 @@ export default fp<{ metrics: Metrics }>(
       }
     }
 
+    app.decorate('countUnrouted', (method, status) => {
+      const labels = { method: labelOf(method), route: 'none', status: classOf(status) }
+      requests.inc(labels)
+    })
     app.addHook('onResponse', (request, reply, next) => {
-      const method = METHODS.includes(request.method) ? request.method : 'other'
+      const method = labelOf(request.method)
       const route = request.routeOptions.url ?? 'none'
-      const status = `${Math.floor(reply.statusCode / 100)}xx`
+      const status = classOf(reply.statusCode)
       const key = `${method} ${route} ${status}`
       let known = series.get(key)
       if (known === undefined) series.set(key, (known = seriesOf(method, route, status)))
@@ -47,3 +58,6 @@ export default fp<{ metrics: Metrics }>(
   },
   { name: 'request-metrics', fastify: '5.x' }
 )
+
+const labelOf = (method: string) => (METHODS.includes(method) ? method : 'other')
+const classOf = (status: number) => `${Math.floor(status / 100)}xx`

@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet'
 import { fastify, type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-export type SecurityHeadersOptions = { issuer: string; corsOrigins: string[] }
+export type SecurityHeadersOptions = { fixed: Record<string, string>; corsOrigins: string[] }
 
 /** What clients call from whatever page they live on: no cookie opens anything there. */
 const OPEN_TO_ALL =
@@ -11,8 +11,7 @@ const OPEN_TO_ALL =
 
 /** On every answer: nothing from elsewhere, no inline script, no frame around us. */
 export default fp<SecurityHeadersOptions>(
-  async (app: FastifyInstance, { issuer, corsOrigins }) => {
-    const fixed = await headersOf(issuer)
+  async (app: FastifyInstance, { fixed, corsOrigins }) => {
     app.addHook('onRequest', (_request, reply, next) => {
       reply.headers(fixed)
       next()
@@ -46,7 +45,7 @@ export default fp<SecurityHeadersOptions>(
 )
 
 /** What Helmet says for this issuer. It works that out anew for every answer, so it is asked once. */
-async function headersOf(issuer: string): Promise<Record<string, string>> {
+export async function headersOf(issuer: string): Promise<Record<string, string>> {
   const probe = fastify()
   await probe.register(helmet, {
     contentSecurityPolicy: {

@@ -4,6 +4,7 @@ import {
   LogController,
   type FastifyError,
   type FastifyHttpOptions,
+  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest
 } from 'fastify'
@@ -17,17 +18,17 @@ const HEADER_LIMIT_BYTES = 16 * 1_024
 const REQUEST_TIMEOUT_MS = 15_000
 /** Node looks for slow requests only so often; its 30 s would make the 15 up to 45. */
 const TIMEOUT_CHECK_MS = 1_000
-/** On what is refused before there is a route, whose hooks would have set them. */
-const BARE_HEADERS = {
-  'content-type': 'application/problem+json',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store'
-}
-
 /** How bytes come in. The ajv options are the point: nothing is coerced, dropped or filled in. */
-export function serverOptions({ logLevel, trustedProxies }: Config) {
+export function serverOptions(
+  { logLevel, trustedProxies }: Config,
+  securityHeaders: Record<string, string>
+) {
+  // On what is refused before there is a route, whose hooks would have set them.
+  const bareHeaders = {
+    ...securityHeaders,
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store'
+  }
   return {
     logger: { level: logLevel, serializers: { err: describeError }, stream: logStream },
     logController: new LogController({ disableRequestLogging: true }),
@@ -41,8 +42,13 @@ export function serverOptions({ logLevel, trustedProxies }: Config) {
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     genReqId: () => uuidv4(),
     return503OnClosing: false,
-    clientErrorHandler: refuseMalformed,
-    frameworkErrors: refuseUnroutable,
+    clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
+      const status = refuseMalformed(error, socket, bareHeaders)
+      if (status !== null) note(this, 'other', status)
+    },
+    frameworkErrors(_error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+      refuseUnroutable(request, reply, bareHeaders)
+    },
     ajv: {
       customOptions: {
         coerceTypes: false,
@@ -61,11 +67,21 @@ const CLIENT_ERRORS: Record<string, [number, string, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'request_timeout']
 }
 
-/** What is refused before there is a request: too slow, too many header bytes, no HTTP. */
-function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+/** One line and one count, as for every request. */
+function note(app: FastifyInstance, method: string, status: number, reqId?: string): void {
+  app.log.info({ reqId, method, route: 'none', status }, 'request')
+  app.countUnrouted(method, status)
+}
+
+/** What is refused before there is a request: too slow, too many header bytes, no HTTP. @returns its status */
+function refuseMalformed(
+  error: Error & { code?: string },
+  socket: Socket,
+  bareHeaders: Record<string, string>
+): number | null {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
-    return
+    return null
   }
   const [status, title, code] = CLIENT_ERRORS[error.code ?? ''] ?? [
     400,
@@ -74,26 +90,28 @@ function refuseMalformed(error: Error & { code?: string }, socket: Socket): void
   ]
   const body = JSON.stringify({ type: 'about:blank', title, status, detail: `${title}.`, code })
   const headers = {
-    ...BARE_HEADERS,
+    ...bareHeaders,
     'content-length': Buffer.byteLength(body),
     connection: 'close'
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
+  return status
 }
 
 /** A URL that cannot be decoded, or with a longer part than any route has. It is not repeated. */
 function refuseUnroutable(
-  _error: FastifyError,
   request: FastifyRequest,
-  reply: FastifyReply
+  reply: FastifyReply,
+  bareHeaders: Record<string, string>
 ): void {
   const detail = 'The URL is malformed.'
   const problem = { type: 'about:blank', title: 'Bad request', status: 400, detail }
   void reply
     .code(400)
-    .headers({ ...BARE_HEADERS, 'x-request-id': request.id })
+    .headers({ ...bareHeaders, 'x-request-id': request.id })
     .send(JSON.stringify({ ...problem, code: 'invalid_request' }))
+  note(request.server, request.method, 400, request.id)
 }
 
 type Described = { type: string; message: string; stack: string; code?: string; cause?: Described }

@@ -1,12 +1,13 @@
 import t from 'tap'
 import { startApp } from '../support/app.ts'
+import { valueOf } from '../support/metrics.ts'
 import { isProblem } from '../support/problem.ts'
 import { exchange, listen, type RawAnswer } from '../support/raw-http.ts'
 
 /** The promise is 15 s; looked for every second, and the machine may be loaded. */
 const REQUEST_TIMEOUT_MS = { from: 14_500, to: 20_000 }
 
-const app = await startApp(t)
+const app = await startApp(t, { ISSUER: 'https://id.example.com' })
 const port = await listen(app)
 
 const CRLF = '\r\n'
@@ -24,6 +25,8 @@ function refused(t: Parameters<typeof isProblem>[0], answer: RawAnswer, as: Refu
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+    'strict-transport-security': /^max-age=\d{8}/,
     'content-security-policy': /default-src 'none'.*frame-ancestors 'none'/
   })
   t.equal(Number(answer.headers['content-length']), answer.body.length, 'nothing follows it')
@@ -81,6 +84,26 @@ void t.test('what is no HTTP, or says two things at once: 400', async (t) => {
     refused(t, answer, { status: 400, code: 'invalid_request' }, name)
     t.notMatch(answer.body, /canary/i)
   }
+})
+
+void t.test('what is refused before there is a route: counted', async (t) => {
+  const read = async (method: string) =>
+    valueOf((await app.get('/metrics')).body, 'latchkey_http_requests_total', {
+      method,
+      route: 'none',
+      status: '4xx'
+    }) ?? 0
+  const before = { other: await read('other'), GET: await read('GET') }
+  await exchange(port, `canary${CRLF}${CRLF}`)
+  await exchange(port, `${GET}X-Canary: ${'c'.repeat(16_400)}${CRLF}${CRLF}`)
+  const url = await exchange(
+    port,
+    `GET /%E0%A4%A HTTP/1.1${CRLF}Host: a${CRLF}Connection: close${CRLF}${CRLF}`
+  )
+  t.equal(isProblem(t, url, 400, 'a malformed URL').code, 'invalid_request')
+  t.match(url.headers, { 'x-frame-options': 'DENY', 'strict-transport-security': /^max-age=/ })
+  t.equal(await read('other'), before.other + 2)
+  t.equal(await read('GET'), before.GET + 1)
 })
 
 void t.test('no Host: 400, and the connection is closed', async (t) => {

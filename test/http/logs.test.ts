@@ -95,6 +95,13 @@ void t.test('a request, logged: one line with its route, status and id', async (
   t.equal(lines().filter(({ reqId }) => reqId === id).length, 1)
 })
 
+void t.test('a URL that cannot be read: logged as well, without the URL', async (t) => {
+  const answer = await fetch(`${server.url}/%E0%${CANARY}`)
+  t.equal(answer.status, 400)
+  t.match(await lineOf(answer), { method: 'GET', route: 'none', status: 400 })
+  t.notOk(server.output().includes(CANARY))
+})
+
 void t.test(
   'whose request it was, where that turns out: user and session in its line',
   async (t) => {
