@@ -34,6 +34,11 @@ export async function rotateDataKeys(platform: Platform, config: Config, word: s
       case 'under_way':
         console.log(`${purpose}: the last rotation is still under way. See npm run keys -- list.`)
         break
+      case 'kek_changing':
+        throw new ScriptError(
+          'KEY_ENCRYPTION_KEY_PREVIOUS is set: a new data key would be sealed with that one, too. First remove it ' +
+            'from every server, restart them, and wait until npm run doctor says that it can go.'
+        )
       case 'never':
         console.log(`${purpose}: this key stays, or every client would meet strangers.`)
         break

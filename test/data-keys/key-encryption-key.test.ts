@@ -3,8 +3,10 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { createAudit } from '../../src/audit/record.ts'
 import { readConfig } from '../../src/config.ts'
+import { createKeeper } from '../../src/ops/data-keys/keeper.ts'
 import { openDataKeyRoom } from '../../src/ops/data-keys/room.ts'
 import { examine } from '../../src/ops/doctor/examine.ts'
+import { makeDataKey } from '../../src/platform/keys/data-key-rows.ts'
 import { KeyEncryptionKeyError } from '../../src/platform/keys/data-keys.ts'
 import { openPlatform } from '../../src/platform/open-platform.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -24,9 +26,11 @@ async function given(t: Test, keysDir = t.testdir({})) {
     const config = readConfig({ KEYS_DIR: keysDir, ...env })
     const platform = await openPlatform({ ...config, databaseUrl: url }, () => undefined)
     t.teardown(platform.close)
-    const { keys } = openDataKeyRoom(platform, config, createAudit(platform))
+    const room = openDataKeyRoom(platform, config, createAudit(platform))
+    const { keys } = room
+    const { round } = createKeeper(room.stands)
     const changed = { rewrapped: await keys.rewrap(true), forgotten: await keys.forgetPrevious() }
-    return { ...changed, platform, keys, later: () => keys.rewrap(false) }
+    return { ...changed, platform, keys, round, later: () => keys.rewrap(false) }
   }
 
   async function doctor(env: Record<string, string>): Promise<string[]> {
@@ -97,6 +101,24 @@ void t.test(
     await forward.platform.dataKeys.reload()
   }
 )
+
+void t.test('a key made by a server that still has the one before: forgets it, too', async (t) => {
+  const { start, sql } = await given(t)
+  const late = await start(BOTH)
+  const alone = await start({ KEY_ENCRYPTION_KEY: NEW })
+  await alone.round()
+  const { postgres, dataKeys } = late.platform
+  await postgres.transaction((tx) => makeDataKey(tx, 'sealing', dataKeys.keks))
+  t.equal((await sql('SELECT id FROM data_key WHERE previous_sealed_key IS NOT NULL')).length, 1)
+  await alone.round()
+  t.same(await sql('SELECT id FROM data_key WHERE previous_sealed_key IS NOT NULL'), [])
+})
+
+void t.test('a new data key while the one before is set: refused', async (t) => {
+  const { start } = await given(t)
+  const { keys } = await start(BOTH)
+  t.equal((await keys.rotate('sealing')).kind, 'kek_changing')
+})
 
 void t.test('keys that neither opens: refused, and nothing is made or changed', async (t) => {
   const { start, sql } = await given(t)

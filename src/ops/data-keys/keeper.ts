@@ -45,7 +45,7 @@ export function createKeeper(deps: KeeperDeps) {
   async function round(): Promise<void> {
     await dataKeys.reload()
     await keys.rewrap(rounds === 0)
-    if (rounds === 0) await keys.forgetPrevious()
+    await keys.forgetPrevious()
     rounds += 1
     for (const purpose of RESEALED) await resealAll(purpose)
     await moveAddresses()

@@ -15,7 +15,11 @@ export type KeyStoreDeps = {
 }
 
 export type RotationOutcome =
-  { kind: 'announced'; key: DataKey } | { kind: 'never' } | { kind: 'under_way' }
+  | { kind: 'announced'; key: DataKey }
+  | { kind: 'never' }
+  | { kind: 'under_way' }
+  /** It would be wrapped under the key-encryption key before, too, which may be in other hands. */
+  | { kind: 'kek_changing' }
 
 const STEP_COLUMNS = { readsAt: 'reads_at', leadsAt: 'leads_at', settledAt: 'settled_at' } as const
 export type IndexStep = keyof typeof STEP_COLUMNS
@@ -28,6 +32,7 @@ export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: 
   async function rotate(purpose: KeyPurpose): Promise<RotationOutcome> {
     // With another key every client would meet strangers.
     if (purpose === 'pairwise') return { kind: 'never' }
+    if (keks.previous !== null) return { kind: 'kek_changing' }
     return postgres.transaction(async (tx) => {
       await lockForTransaction(tx, 'data_keys')
       if (await isUnderWay(tx, purpose)) return { kind: 'under_way' }
@@ -107,12 +112,18 @@ export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: 
     })
   }
 
-  /** The one before is no longer set: whoever has it opens nothing with it from now on. */
+  /**
+   * The one before is no longer set: whoever has it opens nothing with it from now on. To be repeated, since a
+   * server that still has it set may make a key. Of a row whose first wrap is another's nobody can tell here which
+   * of the two is to stay: servers that know nothing of a change yet see the same.
+   */
   async function forgetPrevious(): Promise<number> {
+    const where = { kekId: keks.current.id, previousKekId: { not: null } }
     if (keks.previous !== null) return 0
+    if ((await postgres.read((db) => db.dataKey.count({ where }))) === 0) return 0
     return postgres.transaction(async (tx) => {
       const { count } = await tx.dataKey.updateMany({
-        where: { kekId: keks.current.id, previousKekId: { not: null } },
+        where,
         data: { previousKekId: null, previousSealedKey: null }
       })
       if (count > 0) await tell(tx, 'key_encryption_key.forgotten', { keys: count })
