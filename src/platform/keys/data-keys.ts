@@ -68,7 +68,7 @@ export async function unlockDataKeys(options: UnlockOptions) {
   async function read(): Promise<void> {
     try {
       const rows = await findDataKeyRows(postgres)
-      set.replace(rows.map((row) => openDataKey(row, keks)))
+      set.replace(openKnown(rows, keks))
       readAtMs = performance.now()
     } finally {
       triedAtMs = performance.now()
@@ -102,7 +102,7 @@ async function openAll(
   rows: DataKeyRow[],
   keks: KeyEncryptionKeys
 ): Promise<DataKey[]> {
-  const opened = rows.map((row) => openDataKey(row, keks))
+  const opened = openKnown(rows, keks)
   const missing = KEY_PURPOSES.filter((purpose) => !opened.some((key) => key.purpose === purpose))
   for (const purpose of missing) opened.push(await makeDataKey(tx, purpose, keks))
   return opened
@@ -155,18 +155,22 @@ function kekStateOf(row: DataKeyRow, keks: KeyEncryptionKeys | null): KekState {
   return row.previousKekId === null ? 'current' : 'both'
 }
 
-function openDataKey(row: DataKeyRow, keks: KeyEncryptionKeys): DataKey {
+/** A newer release beside this one may have keys for more than this one knows: those are its own business. */
+function openKnown(rows: DataKeyRow[], keks: KeyEncryptionKeys): DataKey[] {
+  return rows.flatMap((row) => {
+    const purpose = purposeOf(row)
+    return purpose === undefined ? [] : openDataKey(row, purpose, keks)
+  })
+}
+
+function openDataKey(row: DataKeyRow, purpose: DataKey['purpose'], keks: KeyEncryptionKeys) {
   const key = unwrapKey(row, keks)
-  const purpose = purposeOf(row)
   if (key === null) {
     const nor = keks.previous === null ? '' : ', nor does KEY_ENCRYPTION_KEY_PREVIOUS open them'
     throw new KeyEncryptionKeyError(
       `KEY_ENCRYPTION_KEY is not the key that sealed the keys in Postgres${nor}: give back the one that was ` +
         'used with this database, or use another database.'
     )
-  }
-  if (purpose === undefined) {
-    throw new Error(`Data key ${row.id} is for "${row.purpose}", which this version does not know.`)
   }
   return dataKeyOf(row, key, purpose)
 }
