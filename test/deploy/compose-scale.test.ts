@@ -15,7 +15,10 @@ const CADDYFILE = readCompose(filledIn()).configs['proxy']!.content
 const HOSTS = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
 
 /** The proxy as in docker-compose.yml, before these servers. @returns its port, and what starts a server */
-async function given(t: Test, write = (caddyfile: string, _port: number) => caddyfile) {
+async function given(
+  t: Test,
+  write: (caddyfile: string, port: number) => string = (caddyfile) => caddyfile
+) {
   const { env } = await givenServerEnv(t, await createTestDatabase(t))
   const port = await freePort()
   const redis = await startRedis(t)
