@@ -44,12 +44,18 @@ export function openReplica(deps: ReplicaDeps): Reader & { close: () => Promise<
   const replica = openPostgres({ databaseUrl: replicaUrl, poolSize, namedStatements })
   const answered = metrics.counter('replica_reads_total', 'Reads meant for the replica', ['server'])
   let restsUntilMs = Number.NEGATIVE_INFINITY
+  let isInDoubt = false
 
   async function read<T>(work: Parameters<typeof primary.read<T>>[0]): Promise<T> {
     if (performance.now() >= restsUntilMs) {
+      // After a fault only the first asks and waits; the others have their answer from the primary meanwhile.
+      if (isInDoubt) restsUntilMs = performance.now() + REST_MS
       const position = await positionOf(primary)
       try {
-        if (await reaches(replica, position)) {
+        // A frozen one does not answer at all: its connection would take longer to give up.
+        if (await Promise.race([reaches(replica, position), delay(WAIT_MS, false)])) {
+          isInDoubt = false
+          restsUntilMs = Number.NEGATIVE_INFINITY
           const found = await replica.read(work)
           answered.inc({ server: 'replica' })
           return found
@@ -58,6 +64,7 @@ export function openReplica(deps: ReplicaDeps): Reader & { close: () => Promise<
       } catch (error) {
         onFault(error)
       }
+      isInDoubt = true
       restsUntilMs = performance.now() + REST_MS
     }
     answered.inc({ server: 'primary' })

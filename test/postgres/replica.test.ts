@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.ts'
 import { startStreaming } from '../support/faults/streaming.ts'
 import { givenAdmin } from '../support/oauth.ts'
 import { openDatabase } from '../support/raw-database.ts'
+import { timed } from '../support/timed.ts'
 
 void t.test('a read replica', async (t) => {
   const { primary, standby } = await startStreaming(t)
@@ -76,7 +77,11 @@ void t.test('a read replica', async (t) => {
 
   await t.test('frozen, then killed: the primary answers', async (t) => {
     const world = await given(t)
+    await world.usernames()
     await standby.freeze()
+    const { tookMs } = await timed(() => world.usernames())
+    // Half a second is what it waits; the rest is for a busy machine.
+    t.ok(tookMs < 950, `an administrator waits for ${Math.round(tookMs)} ms`)
     t.equal(await seesOwnActs(t, world, 'primary'), 0)
     await standby.fence()
     await world.app.close() // it would send the mails that the next one waits for
