@@ -48,12 +48,11 @@ async function hasLive(tx: Transaction, alg: SigningAlgorithm): Promise<boolean>
   return (await ringOf(tx, alg)).some((row) => phaseOf(row, now) !== 'gone')
 }
 
-/** The algorithms of all keys that are not gone, those too that this release does not know. */
-export async function liveAlgorithms(tx: Transaction, now: Date): Promise<string[]> {
+/** The algorithms of all keys, those too that this release does not know. */
+export async function algorithmsOf(tx: Transaction): Promise<string[]> {
   const rows = await tx.signingKey.findMany({
     distinct: ['alg'],
     select: { alg: true },
-    where: { OR: [{ goneAt: null }, { goneAt: { gt: now } }] },
     orderBy: { alg: 'asc' }
   })
   return rows.map(({ alg }) => alg)

@@ -14,7 +14,7 @@ import {
   type RotationRules
 } from './ring-plan.ts'
 import type { NewSigningKey } from './sealed-key.ts'
-import { insertKey, liveAlgorithms, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
+import { insertKey, algorithmsOf, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
 import type { Timeline } from './timeline.ts'
 
 /** A key that takes over: from `activeAt` on it signs, and `previous` only verifies, until `goneAt`. */
@@ -121,11 +121,10 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
         replacements.push({ alg, at, dropped, active: active.kid, reserve: reserve.kid })
       }
       const isNamed = (alg: string) => rings.some(({ active }) => active.alg === alg)
-      const others =
-        reach === 'all' ? (await liveAlgorithms(tx, now)).filter((alg) => !isNamed(alg)) : []
+      const others = reach === 'all' ? (await algorithmsOf(tx)).filter((alg) => !isNamed(alg)) : []
       for (const alg of others) {
         const dropped = await drop(tx, alg, now, at)
-        replacements.push({ alg, at, dropped, active: null, reserve: null })
+        if (dropped.length > 0) replacements.push({ alg, at, dropped, active: null, reserve: null })
       }
       const { reason, origin } = act
       for (const { alg, dropped, active } of replacements) {
@@ -149,6 +148,10 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       where: { kid: { in: dropped } },
       data: { retiringAt: at, goneAt: at }
     })
+    // Whoever has the keys of today may have those of before: hints by them are believed no more, either.
+    await tx.$executeRaw`
+      UPDATE signing_key SET retiring_at = gone_at
+       WHERE alg = ${alg} AND gone_at <= ${now} AND retiring_at < gone_at`
     return dropped
   }
 

@@ -1,4 +1,6 @@
 import t, { type Test } from 'tap'
+import { createIdTokenHints } from '../../src/oauth/id-token-hint.ts'
+import { createJwtSigner } from '../../src/signing/jwt-signer.ts'
 import { phaseOf } from '../../src/signing/ring-plan.ts'
 import { startApp } from '../support/app.ts'
 import { openKeyRoom, OPERATOR } from '../support/key-room.ts'
@@ -46,4 +48,22 @@ void t.test('an emergency of one ring: the others stay', async (t) => {
   const { room, live } = await given(t)
   await room.rotation.replaceAll(['RS256'], 0, EMERGENCY)
   t.same(new Set((await live()).map(({ alg }) => alg)), new Set(['RS256', 'ES256', 'ML-DSA-44']))
+})
+
+void t.test('an emergency: hints by keys that were gone before are believed no more', async (t) => {
+  const { room } = await given(t)
+  const { ring, platform, rotation } = room
+  const readHint = createIdTokenHints({ keyRing: ring, issuer: 'https://auth.example' })
+  const claims = { iss: 'https://auth.example', sub: 'a', aud: 'shop', sid: 'b' }
+  const hint = await createJwtSigner(ring)('JWT', claims)
+  await platform.postgres.transaction(
+    (tx) => tx.$executeRaw`
+      UPDATE signing_key SET retiring_at = latchkey_now() - interval '2 h', gone_at = latchkey_now() - interval '1 h'
+       WHERE kid = ${ring.signingKey().kid}`
+  )
+  await ring.reload()
+  t.match(await readHint(hint), { sub: 'a' }, 'a key that went in order')
+  await rotation.replaceAll('all', 0, EMERGENCY)
+  await ring.reload()
+  t.equal(await readHint(hint), null)
 })
