@@ -65,6 +65,13 @@ void t.test(
       /1 data key of 9 opens only with another/,
       /Keep/
     ])
+    t.match(
+      await sql(
+        `SELECT request_id, address_sealed FROM audit_event WHERE type = 'data_key.rotated'`
+      ),
+      [{ request_id: 'npm run keys', address_sealed: Buffer }],
+      'who asked for it stands in the trail'
+    )
     const running = await start(BOTH)
     t.equal(running.rewrapped, 1, 'a key that an old one has made is wrapped anew')
     t.equal(running.platform.dataKeys.newest('sealing').toString('hex'), key)

@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../../audit/events.ts'
 import type { Audit } from '../../audit/record.ts'
 import { makeDataKey, purposeOf, unwrapKey, wrapsOf } from '../../platform/keys/data-key-rows.ts'
 import type { DataKey, KeyPurpose, LiveDataKeys } from '../../platform/keys/data-keys.ts'
@@ -21,6 +22,9 @@ export type RotationOutcome =
   /** It would be wrapped under the key-encryption key before, too, which may be in other hands. */
   | { kind: 'kek_changing' }
 
+/** Only `npm run keys` begins a rotation; all that follows from it, servers do by themselves. */
+const OPERATOR: RequestOrigin = { requestId: 'npm run keys', address: 'operator' }
+
 const STEP_COLUMNS = { readsAt: 'reads_at', leadsAt: 'leads_at', settledAt: 'settled_at' } as const
 export type IndexStep = keyof typeof STEP_COLUMNS
 
@@ -37,7 +41,7 @@ export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: 
       await lockForTransaction(tx, 'data_keys')
       if (await isUnderWay(tx, purpose)) return { kind: 'under_way' }
       const key = await makeDataKey(tx, purpose, keks, announceSeconds)
-      await tell(tx, 'data_key.rotated', { purpose, key: key.id, by: 'operator' })
+      await tell(tx, 'data_key.rotated', { purpose, key: key.id, by: 'operator' }, OPERATOR)
       return { kind: 'announced', key }
     })
   }
@@ -135,9 +139,10 @@ export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: 
     tx: Transaction,
     type:
       'data_key.rotated' | 'data_key.destroyed' | `key_encryption_key.${'changed' | 'forgotten'}`,
-    details: Record<string, string | number>
+    details: Record<string, string | number>,
+    origin?: RequestOrigin
   ): Promise<void> {
-    await record(tx, { type, details })
+    await record(tx, { type, details, ...(origin !== undefined && { origin }) })
   }
 
   return { rotate, announce, retire, destroy, rewrap, forgetPrevious }
