@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import {
@@ -18,19 +20,24 @@ import { eventually } from '../support/eventually.ts'
 
 const app = await startApp(t)
 
-/** `npm run users -- …` on the app's own database. */
-function users(input: string, ...args: string[]) {
+/** `npm run users -- …` on the app's own database, which goes on meanwhile. */
+async function users(input: string, ...args: string[]) {
   const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
-  return spawnSync(process.execPath, ['scripts/users.ts', ...args], {
+  const child = spawn(process.execPath, ['scripts/users.ts', ...args], {
     cwd: join(import.meta.dirname, '..', '..'),
-    env: { DATABASE_URL, KEY_ENCRYPTION_KEY },
-    encoding: 'utf8',
-    input
+    env: { DATABASE_URL, KEY_ENCRYPTION_KEY }
   })
+  child.stdin.end(input)
+  const [stdout, stderr] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close')
+  ])
+  return { status: child.exitCode, stdout, stderr }
 }
 
 const adminEmail = freshEmail()
-const created = users(`${PASSWORD}\n`, 'create', adminEmail, '--admin', '--password-stdin')
+const created = await users(`${PASSWORD}\n`, 'create', adminEmail, '--admin', '--password-stdin')
 if (created.status !== 0) throw new Error(created.stderr)
 const admin = await givenSession(app, { id: '', email: adminEmail, password: PASSWORD })
 
@@ -46,7 +53,7 @@ async function call(
 
 void t.test('the first administrator, made at the command line: has scope and role', async (t) => {
   t.match(claimsOf(admin.accessToken), { roles: ['admin', 'user'], scope: 'account admin' })
-  t.match(users('', 'create', adminEmail).stderr, 'has an account already')
+  t.match((await users('', 'create', adminEmail)).stderr, 'has an account already')
   t.equal((await givenSession(app)).user.email.length > 0, true)
   const second = await givenSession(app)
   t.match(
@@ -148,14 +155,14 @@ void t.test(
     for (let i = 0; i < 7; i += 1) await login('a-wrong-password')
     await holdLocks(app)
     t.equal((await login(PASSWORD)).statusCode, 401)
-    t.match(users('', 'unlock', email), { status: 0, stdout: 'Done; 0 sessions ended.' })
+    t.match(await users('', 'unlock', email), { status: 0, stdout: 'Done; 0 sessions ended.' })
     t.equal((await login(PASSWORD)).statusCode, 200)
     const events = await app.sql(
       `SELECT actor_id, details FROM audit_event WHERE type = 'account.unlocked' AND user_id = $1`,
       [id]
     )
     t.match(events, [{ actor_id: null, details: { by: 'operator' } }])
-    t.match(users('', 'unlock', freshEmail()), { status: 1, stderr: /^There is no account/ })
+    t.match(await users('', 'unlock', freshEmail()), { status: 1, stderr: /^There is no account/ })
   }
 )
 
@@ -185,7 +192,7 @@ const STOPS: [string, (user: TestUser) => Promise<unknown>][] = [
   [
     'disabling at the command line, then enabling',
     async ({ id, email }) => {
-      users('', 'disable', email)
+      await users('', 'disable', email)
       await call('POST', `/admin/users/${id}/enable`)
     }
   ]
@@ -310,11 +317,11 @@ void t.test(
   'roles and disabling, at the command line: take effect in a running server',
   async (t) => {
     const { user, accessToken, refreshToken } = await givenSession(app)
-    t.match(users('', 'role', user.email, 'nonsense').stderr, 'There is no role nonsense')
-    t.equal(users('', 'role', user.email, 'admin', 'user').status, 0)
+    t.match((await users('', 'role', user.email, 'nonsense')).stderr, 'There is no role nonsense')
+    t.equal((await users('', 'role', user.email, 'admin', 'user')).status, 0)
     const next = (await refresh(app, refreshToken)).json().access_token as string
     t.match(claimsOf(next), { roles: ['admin', 'user'] })
-    t.equal(users('', 'disable', user.email).status, 0)
+    t.equal((await users('', 'disable', user.email)).status, 0)
     await eventually(
       'the token is refused',
       async () => (await app.get('/verify-token', accessToken)).statusCode === 401,

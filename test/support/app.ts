@@ -24,6 +24,7 @@ export async function startApp(t: Test, env: Record<string, string> = {}) {
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
+    ARGON2_WAIT_MS: '60000',
     RATE_LIMIT_LOGIN_PER_MINUTE: '100000',
     RATE_LIMIT_REGISTER_PER_HOUR: '100000',
     RATE_LIMIT_RESET_PER_HOUR: '100000',

@@ -40,6 +40,7 @@ export async function startServer(t: Teardown, env: Record<string, string>, cwd 
     env: {
       PATH: process.env['PATH'] ?? '',
       LOG_LEVEL: 'warn',
+      ARGON2_WAIT_MS: '60000',
       RATE_LIMIT_LOGIN_PER_MINUTE: '100000',
       RATE_LIMIT_REGISTER_PER_HOUR: '100000',
       RATE_LIMIT_RESET_PER_HOUR: '100000',
