@@ -283,9 +283,9 @@ export const SETTINGS = {
   ),
   argon2WaitMs: optional(
     'ARGON2_WAIT_MS',
-    'A password hash that has waited this many milliseconds is refused with 503',
+    'A login whose hash has not begun so many milliseconds after it came is refused with 503; so is any other hash that waits so long',
     integer(100, 60_000),
-    700
+    600
   ),
   emailVerification: optional(
     'EMAIL_VERIFICATION',

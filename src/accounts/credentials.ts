@@ -119,7 +119,7 @@ export function createCredentials(deps: CredentialsDeps) {
       notice: sealLockNotice(found?.userId ?? null, subject, origin),
       judge: async (mayCount) => {
         place?.release()
-        return hasher.matches(mayCount ? passwordHash : null, password)
+        return hasher.matches(mayCount ? passwordHash : null, password, place)
       }
     })
     if (!isRight || found === null || passwordHash === null) return null

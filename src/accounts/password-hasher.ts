@@ -9,14 +9,14 @@ import { addHashingMetrics } from './hashing-metrics.ts'
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
 /** What {@link PasswordHasher} gives to whoever is on the way to it. */
-export type HashingPlace = { release: () => void }
+export type HashingPlace = { release: () => void; takenAtMs: number }
 
 export type PasswordHasherOptions = {
   memoryKib: number
   passes: number
   concurrency: number
   queueLength: number
-  /** Whoever has waited in line for so long is refused; without it they wait for their turn. */
+  /** Whoever has been on the way and in line for so long is refused; without it they wait for their turn. */
   waitMs?: number
   metrics: Metrics
 }
@@ -38,9 +38,9 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   /** Nobody's hash. Whoever has none is checked against it, in the same time. */
   const decoyHash = await argon2.hash(randomToken(), parameters)
 
-  async function inTurn<T>(job: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(job: () => Promise<T>, spentMs = 0): Promise<T> {
     try {
-      return await gate(() => hashing.time(job))
+      return await gate(() => hashing.time(job), spentMs)
     } catch (error) {
       if (!(error instanceof GateFullError)) throw error
       hashing.countShed()
@@ -63,6 +63,7 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     onTheirWay += 1
     let isHeld = true
     return {
+      takenAtMs: performance.now(),
       release() {
         if (isHeld) onTheirWay -= 1
         isHeld = false
@@ -83,9 +84,15 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   /**
    * Takes the same time whether there is a hash or not, unless it is one that was imported: that takes
    * what its own scheme takes, within bounds.
+   * @param place of whoever is on the way since then: that counts as waiting
    * @throws {UnavailableError} when too many wait
    */
-  async function matches(passwordHash: string | null, password: string): Promise<boolean> {
+  async function matches(
+    passwordHash: string | null,
+    password: string,
+    place?: HashingPlace
+  ): Promise<boolean> {
+    const spentMs = place === undefined ? 0 : performance.now() - place.takenAtMs
     return inTurn(async () => {
       if (passwordHash !== null && isForeignHash(passwordHash)) {
         const foreign = readStoredHash(passwordHash)
@@ -94,7 +101,7 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
       const isOwn = passwordHash !== null && !isForeignHash(passwordHash)
       const isRight = await argon2.verify(isOwn ? passwordHash : decoyHash, normalize(password))
       return isRight && isOwn
-    })
+    }, spentMs)
   }
 
   /** Whether the hash is another system's, or was made with other parameters than today's. */

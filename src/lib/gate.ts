@@ -19,15 +19,18 @@ export function createGate({ concurrency, queueLength, waitMs }: GateOptions) {
   const waiting: Waiting[] = []
   let running = 0
 
-  async function enter(): Promise<void> {
+  async function enter(spentMs: number): Promise<void> {
     if (running < concurrency) {
       running += 1
       return
     }
     if (waiting.length >= queueLength) throw new GateFullError('The queue is full.')
+    if (waitMs !== undefined && spentMs >= waitMs) throw new GateFullError('The wait was too long.')
     await new Promise<void>((enter, refuse) => {
       const place: Waiting = { enter, timer: undefined }
-      if (waitMs !== undefined) place.timer = setTimeout(giveUp, waitMs, place, refuse)
+      if (waitMs !== undefined) {
+        place.timer = setTimeout(giveUp, waitMs - spentMs, place, refuse)
+      }
       waiting.push(place)
     })
   }
@@ -48,8 +51,9 @@ export function createGate({ concurrency, queueLength, waitMs }: GateOptions) {
     next.enter()
   }
 
-  async function run<T>(job: () => Promise<T>): Promise<T> {
-    await enter()
+  /** @param spentMs of the wait, before it came here */
+  async function run<T>(job: () => Promise<T>, spentMs = 0): Promise<T> {
+    await enter(spentMs)
     try {
       return await job()
     } finally {

@@ -30,7 +30,7 @@ export const FLOOD: Scenario[] = [
 async function run(t: Teardown): Promise<Figures> {
   const world = await openWorld(t, {
     servers: 1,
-    env: { TRUSTED_PROXIES: '127.0.0.1', ARGON2_WAIT_MS: '700' }
+    env: { TRUSTED_PROXIES: '127.0.0.1', ARGON2_WAIT_MS: '600' }
   })
   const ledger = createLedger(world.bases)
   const acts = createActs(ledger, linksIn(world.sink))

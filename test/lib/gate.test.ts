@@ -35,6 +35,19 @@ void t.test('a turn that came in time: not refused while it runs', async (t) => 
   t.equal(await slow, 'slow')
 })
 
+void t.test('whoever has waited elsewhere already: has only the rest of the wait', async (t) => {
+  const gate = createGate({ concurrency: 1, queueLength: 3, waitMs: 60_000 })
+  t.equal(await gate(() => Promise.resolve('free'), 90_000), 'free', 'a free place is no wait')
+  const first = openJob()
+  const running = gate(first.job)
+  const never = () => Promise.reject(new Error('it must not run'))
+  await t.rejects(gate(never, 60_000), GateFullError, 'nothing is left')
+  await t.rejects(gate(never, 60_000 - WAIT_MS), GateFullError, 'a little is left')
+  t.strictSame(gate.load(), { running: 1, waiting: 0 })
+  first.end('done')
+  t.equal(await running, 'done')
+})
+
 void t.test('no limit: whoever waits has their turn', async (t) => {
   const gate = createGate({ concurrency: 1, queueLength: 1 })
   const first = openJob()
