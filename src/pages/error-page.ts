@@ -10,6 +10,15 @@ const TITLES: Record<number, PageText> = {
   429: 'One moment, please'
 }
 
+const LINKS = [{ href: '/', text: 'To the front page' }] as const
+
+/** For whoever is sent there by somebody else: nothing of the query is repeated. */
+export const SOMETHING_WENT_WRONG: { title: PageText; message: PageText; links: typeof LINKS } = {
+  title: 'Something went wrong',
+  message: 'Go back, check what you typed, and try again.',
+  links: LINKS
+}
+
 /** What went wrong, as a page: no stack, no value, and what to do. */
 export function createErrorPage({ renderPage }: Pages) {
   return function renderError(
@@ -28,8 +37,7 @@ export function createErrorPage({ renderPage }: Pages) {
           : status >= 500
             ? 'The mistake is ours, and it has been logged. Try again in a moment.'
             : 'Go back, check what you typed, and try again.'
-    const links = [{ href: '/', text: 'To the front page' }]
-    return renderPage(reply, 'message', { title, message, links }, { status })
+    return renderPage(reply, 'message', { title, message, links: LINKS }, { status })
   }
 }
 

@@ -5,7 +5,7 @@ import { assetRoutes } from './asset-routes.ts'
 import { takeWidgetToken } from './captcha-widget.ts'
 import { authorizePages, type AuthorizePagesOptions } from './authorize-pages.ts'
 import { devicePages, type DevicePagesOptions } from './device-pages.ts'
-import { createErrorPage } from './error-page.ts'
+import { createErrorPage, SOMETHING_WENT_WRONG } from './error-page.ts'
 import { loginPages } from './login-pages.ts'
 import { logoutRequestPages, type LogoutRequestPagesOptions } from './logout-request-pages.ts'
 import { mailForms, type MailFormsOptions } from './mail-forms.ts'
@@ -37,6 +37,9 @@ export const pagesScope: FastifyPluginAsync<PagesOptions> = async (app, options)
     const session = await pages.findBrowserSession(request)
     return pages.renderPage(reply, 'home', { showsMail, person: session?.user.email })
   })
+  app.get('/error', pageRoute, (_request, reply) =>
+    pages.renderPage(reply, 'message', SOMETHING_WENT_WRONG)
+  )
   await app.register(assetRoutes, pages)
   await app.register(loginPages, options)
   await app.register(registerPages, options)

@@ -22,6 +22,7 @@ const OPEN = [
   '/verify-email?token=x',
   '/undo-email-change',
   '/undo-email-change?token=x',
+  '/error',
   '/dev/mail',
   '/nothing-here'
 ]

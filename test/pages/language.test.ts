@@ -23,6 +23,13 @@ void t.test('a browser that reads German: gets the pages in German, refusals too
   t.match(missing.body, 'Hier ist nichts.')
 })
 
+void t.test('/error: a page that repeats nothing of what it was sent with', async (t) => {
+  const { statusCode, body } = await createVisitor(app).open('/error?error=<b>boom', GERMAN)
+  t.equal(statusCode, 200)
+  t.match(body, 'Etwas ist schiefgegangen')
+  t.notMatch(body, 'boom')
+})
+
 void t.test('one that says nothing, or reads neither: gets English', async (t) => {
   for (const headers of [{}, { 'accept-language': 'fr' }] as Record<string, string>[]) {
     const { body } = await createVisitor(app).open('/login', headers)
