@@ -158,7 +158,7 @@ void t.test('every body of our own API: closed, so that a typing error is told',
 
 void t.test('the routes of the app: all in the document, but for the hidden ones', (t) => {
   const hidden =
-    /^\/$|^\/(docs|dev|assets)\b|^\/(login|register(\/mail)?|logout|account(\/.*)?|consent|device(\/decide)?|oauth\/authorize\/resume|oauth\/logout\/confirm|verify-email|forgot-password|reset-password|undo-email-change)$|^\/openapi\.json$|^\*$/
+    /^\/$|^\/(docs|dev|assets)\b|^\/(error|login|register(\/mail)?|logout|account(\/.*)?|consent|device(\/decide)?|oauth\/authorize\/resume|oauth\/logout\/confirm|verify-email|forgot-password|reset-password|undo-email-change)$|^\/openapi\.json$|^\*$/
   const routes = routesOf(app).filter(({ url }) => !hidden.test(url))
   const built = routes
     .filter(({ method }) => method !== 'HEAD')
