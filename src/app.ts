@@ -92,7 +92,11 @@ export async function buildApp(config: PlatformConfig) {
     { labels: { version: packageJson.version }, value: 1 }
   ])
   app.decorate('renderMetrics', platform.metrics.render)
-  app.addHook('onRequest', platform.dataKeys.afterFreeze)
+  app.addHook('onRequest', (_request, _reply, next) => {
+    platform.dataKeys.afterFreeze(() => {
+      next()
+    })
+  })
 
   // Rooms.
   const audit = openAudit(platform, logAct, onFault)

@@ -1,3 +1,4 @@
+import { share } from '../lib/share.ts'
 import { within } from './within.ts'
 
 /** How long a figure is told again before it is looked up anew: several Prometheus may ask at once. */
@@ -17,19 +18,11 @@ export function createFigure<T>(
   { keepMs = KEEP_MS, waitMs = WAIT_MS }: FigureOptions = {}
 ): () => Promise<T> {
   let known: { value: T; untilMs: number } | undefined
-  let underWay: Promise<T> | undefined
-
-  function refresh(): Promise<T> {
-    underWay ??= lookUp()
-      .then((value) => {
-        known = { value, untilMs: performance.now() + keepMs }
-        return value
-      })
-      .finally(() => {
-        underWay = undefined
-      })
-    return underWay
-  }
+  const refresh = share(async () => {
+    const value = await lookUp()
+    known = { value, untilMs: performance.now() + keepMs }
+    return value
+  })
 
   return async function figure(): Promise<T> {
     if (known !== undefined && performance.now() < known.untilMs) return known.value

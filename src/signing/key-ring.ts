@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { UnavailableError } from '../errors.ts'
 import { elapsedMs, moment } from '../lib/elapsed.ts'
+import { share } from '../lib/share.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import { DEFAULT_ALGORITHM, type SigningAlgorithm } from './algorithm.ts'
@@ -47,10 +48,10 @@ export async function openKeyRing(deps: KeyRingDeps) {
   let keys: RingKey[] = []
   let published: PublishedKeys = publish([])
   let readAt = moment()
-  let reading: Promise<void> | null = null
   const unreadable = new Map<string, Error>()
 
-  async function read(): Promise<void> {
+  /** Takes over what Postgres says, its time too. Called twice a second: a dropped key stops to verify within one. */
+  const reload = share(async () => {
     const startedAt = moment()
     const known = new Map(keys.map((key) => [key.kid, key]))
     const [rows] = await Promise.all([store.findAll(), clock.sync()])
@@ -61,18 +62,7 @@ export async function openKeyRing(deps: KeyRingDeps) {
     const now = clock.now()
     published = publish(keys.filter((key) => phaseOf(key, now) !== 'gone'))
     readAt = startedAt
-  }
-
-  /**
-   * Takes over what Postgres says, its time too. Called twice a second: a dropped key stops to verify within one.
-   * Whoever asks while that is under way waits for the same answer.
-   */
-  function reload(): Promise<void> {
-    reading ??= read().finally(() => {
-      reading = null
-    })
-    return reading
-  }
+  })
 
   /**
    * Before anything is verified: a server that was frozen or cut off may hold keys that were dropped meanwhile.

@@ -1,3 +1,4 @@
+import { share } from '../../lib/share.ts'
 import { lockForTransaction } from '../locks.ts'
 import type { Postgres, Transaction } from '../postgres.ts'
 import {
@@ -63,28 +64,21 @@ export async function unlockDataKeys(options: UnlockOptions) {
   const set = createDataKeySet(keys, now)
   let triedAtMs = performance.now()
   let readAtMs = triedAtMs
-  let reading: Promise<void> | null = null
-
-  async function read(): Promise<void> {
+  /** Reads anew what Postgres holds. */
+  const reload = share(async () => {
     try {
       const rows = await findDataKeyRows(postgres)
       set.replace(openKnown(rows, keks))
       readAtMs = performance.now()
     } finally {
       triedAtMs = performance.now()
-      reading = null
     }
-  }
-
-  /** Reads anew what Postgres holds; whoever asks while that is under way waits for the same answer. */
-  function reload(): Promise<void> {
-    reading ??= read()
-    return reading
-  }
+  })
 
   /** A process that was frozen knows the keys of before: whatever it does next reads them first. */
-  async function afterFreeze(): Promise<void> {
-    if (performance.now() - triedAtMs > FROZEN_MS) await reload().catch(() => undefined)
+  function afterFreeze(next: () => void): void {
+    if (performance.now() - triedAtMs <= FROZEN_MS) next()
+    else reload().then(next, next)
   }
 
   /** Whether the last good reading is older than it should be; it is made up for at once. */
