@@ -16,7 +16,7 @@ export const LANGUAGES = Object.keys(CATALOGUES) as Language[]
 
 type Values = Record<string, string>
 
-export type Texts = ReturnType<typeof textsIn>
+export type Texts = ReturnType<typeof createTexts>
 
 /**
  * The language of ours that fits best.
@@ -35,7 +35,7 @@ export function isLanguage(text: string | null): text is Language {
 }
 
 /** Everything that pages say, in one language. A sentence that has no translation stays English. */
-export function textsIn(language: Language) {
+function createTexts(language: Language) {
   const catalogue = CATALOGUES[language]
 
   function translate(english: string): string {
@@ -78,4 +78,13 @@ export function textsIn(language: Language) {
 
 function fill(text: string, values: Values): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
+}
+
+const TEXTS = Object.fromEntries(
+  LANGUAGES.map((language) => [language, createTexts(language)])
+) as Record<Language, Texts>
+
+/** Made once for each language: pages are many. */
+export function textsIn(language: Language): Texts {
+  return TEXTS[language]
 }
