@@ -1,6 +1,7 @@
 // What `npm run keys` does with data keys: list them, and have new ones take over.
 import { createAudit } from '../../src/audit/record.ts'
 import type { Config } from '../../src/config.ts'
+import { utcSecond } from '../../src/lib/utc-text.ts'
 import { openDataKeyRoom } from '../../src/ops/data-keys/room.ts'
 import type { RowsLeft } from '../../src/ops/data-keys/rows-left-store.ts'
 import { KEY_PURPOSES, type DataKey, type KeyPurpose } from '../../src/platform/keys/data-keys.ts'
@@ -29,7 +30,9 @@ export async function rotateDataKeys(platform: Platform, config: Config, word: s
     switch (outcome.kind) {
       case 'announced':
         announced += 1
-        console.log(`${purpose}: ${outcome.key.id} takes over at ${time(outcome.key.activeAt)}.`)
+        console.log(
+          `${purpose}: ${outcome.key.id} takes over at ${utcSecond(outcome.key.activeAt)}.`
+        )
         break
       case 'under_way':
         console.log(`${purpose}: the last rotation is still under way. See npm run keys -- list.`)
@@ -66,7 +69,7 @@ export async function printDataKeys(platform: Platform, config: Config): Promise
       'data key': key.id,
       for: key.purpose,
       is: key.activeAt > now ? 'announced' : key === active ? 'active' : 'older',
-      since: time(key.activeAt),
+      since: utcSecond(key.activeAt),
       'rows left': key.activeAt < active.activeAt ? rowsOf(key, left) : ''
     }
   })
@@ -79,5 +82,3 @@ function rowsOf({ id, purpose }: DataKey, left: RowsLeft[]): string {
   const rows = own.reduce((sum, one) => sum + one.rows, 0)
   return rows === 0 ? 'none' : `${rows} (${own.map(({ what }) => what).join(', ')})`
 }
-
-const time = (at: Date) => at.toISOString().replace('T', ' ').slice(0, 19)

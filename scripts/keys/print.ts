@@ -1,3 +1,4 @@
+import { utcMinute, utcSecond } from '../../src/lib/utc-text.ts'
 import type { Replacement, RotateOutcome } from '../../src/signing/rotation-store.ts'
 import type { KeyView, RingView } from '../../src/signing/overview.ts'
 import {
@@ -62,7 +63,7 @@ export function printRotation(outcome: RotateOutcome, now: Date): string {
 /** What stops working, and until when. */
 export function printEmergency(replacements: Replacement[]): string {
   const [{ at } = { at: new Date() }] = replacements
-  const after = (seconds: number) => time(new Date(at.getTime() + seconds * 1_000))
+  const after = (seconds: number) => utcSecond(new Date(at.getTime() + seconds * 1_000))
   const { announceSeconds } = rotationTimeline()
   const cacheSeconds = JWKS_MAX_AGE_SECONDS + VERIFIER_CACHE_SECONDS
   return [
@@ -74,7 +75,7 @@ export function printEmergency(replacements: Replacement[]): string {
           : `${active} signs, ${reserve} stands in reserve.`)
     ),
     '',
-    `From ${time(at)} UTC on`,
+    `From ${utcSecond(at)} UTC on`,
     '- here, access tokens from before are refused: /verify-token, introspection, userinfo, /users and the like say 401.',
     '  Refresh tokens and sessions stay: applications refresh, nobody logs in anew.',
     `- services that verify by the key set believe the dropped keys until they fetch it again: until ${after(cacheSeconds)}`,
@@ -86,11 +87,7 @@ export function printEmergency(replacements: Replacement[]): string {
 }
 
 export function date(at: Date | null): string {
-  return at === null ? '–' : at.toISOString().replace('T', ' ').slice(0, 16)
-}
-
-function time(at: Date): string {
-  return at.toISOString().replace('T', ' ').slice(0, 19)
+  return at === null ? '–' : utcMinute(at)
 }
 
 /** Such as "in 90 days". */

@@ -3,6 +3,7 @@ import { userPlace } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
+import { utcMinute } from '../lib/utc-text.ts'
 import type { MailCap } from '../mail/mail-cap.ts'
 import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -110,7 +111,7 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     const place = userPlace(user.id, 'email_sealed')
     const to = sealer.open(user.emailSealed, place)
     if (!(await takeMailSlot(tx, 'new-device', to))) return
-    const at = `${createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+    const at = `${utcMinute(createdAt)} UTC`
     const data = {
       issuer,
       device,

@@ -2,6 +2,7 @@ import type { SigningAlgorithm } from '../../signing/algorithm.ts'
 import { viewRings, type RingView } from '../../signing/overview.ts'
 import type { KeyDates } from '../../signing/ring-plan.ts'
 import { rotationRules } from '../../signing/rotation.ts'
+import { utcMinute } from '../../lib/utc-text.ts'
 import { GIVE_BACK } from './data-keys.ts'
 import type { FactsStore } from './facts-store.ts'
 import { amount, error, note, ok, warn, type Finding } from './finding.ts'
@@ -49,7 +50,7 @@ function lookAtActive({ alg, active }: RingView, days: number, now: Date): Findi
     const says = `No key of ${alg} is active${alg === 'RS256' ? ': nobody can log in' : ''}.`
     return error(says, `Start a server: it mends that. ${LOOK}`)
   }
-  const says = `${active.kid} (${alg}) signs since ${day(active.activeAt)}`
+  const says = `${active.kid} (${alg}) signs since ${utcMinute(active.activeAt)}`
   const ageMs = now.getTime() - active.activeAt.getTime()
   if (days > 0 && ageMs > 2 * days * DAY_MS) {
     return error(`${says}: more than twice SIGNING_KEY_ROTATION_DAYS.`, SEE_SERVER)
@@ -68,9 +69,9 @@ function lookAtNext({ alg, active, next, rotatesAt }: RingView, now: Date): Find
   }
   if (rotatesAt === null) return [ok(`${next.kid} (${alg}) stands in reserve.`)]
   if (now.getTime() - rotatesAt.getTime() > DAY_MS) {
-    return [warn(`The rotation of ${alg} is due since ${day(rotatesAt)}.`, SEE_SERVER)]
+    return [warn(`The rotation of ${alg} is due since ${utcMinute(rotatesAt)}.`, SEE_SERVER)]
   }
-  return [ok(`${next.kid} (${alg}) signs from ${day(rotatesAt)} on.`)]
+  return [ok(`${next.kid} (${alg}) signs from ${utcMinute(rotatesAt)} on.`)]
 }
 
 /** What clients were promised. */
@@ -84,5 +85,3 @@ async function lookAtChoices({ facts, signingAlgorithms }: SigningKeysSubject): 
     )
   )
 }
-
-const day = (at: Date) => at.toISOString().slice(0, 16).replace('T', ' ')
