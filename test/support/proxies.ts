@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Teardown } from './database.ts'
-import { PATH_WITH_SERVERS } from '../../scripts/test/debian-package.ts'
-import { eventually } from './eventually.ts'
-import { collect, freePort } from './server.ts'
+import { givenFolder } from './folder.ts'
+import { isListening, startDaemon } from './daemon.ts'
+import { freePort } from './server.ts'
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
 
@@ -24,7 +20,7 @@ export const startNginx: StartProxy = async (t, ports) => {
   const text = readFileSync(join(EXAMPLES, 'nginx/orders.conf'), 'utf8')
   await writeFile(join(folder, 'orders.conf'), replacePorts(text, { ...ports, own: port }))
   await writeFile(join(folder, 'nginx.conf'), surroundings(folder))
-  await start(t, port, 'nginx', ['-p', folder, '-e', `${folder}/error.log`, '-c', 'nginx.conf'])
+  await start(t, port, ['nginx', '-p', folder, '-e', `${folder}/error.log`, '-c', 'nginx.conf'])
   return port
 }
 
@@ -53,7 +49,7 @@ export const startHaproxy: StartProxy = async (t, ports) => {
   const own = replacePorts(text, { ...ports, own: port }).replaceAll(':8081', `:${inner}`)
   await writeFile(join(folder, 'haproxy.cfg'), own)
   await copyFile(join(EXAMPLES, 'haproxy/latchkey.lua'), join(folder, 'latchkey.lua'))
-  await start(t, port, 'haproxy', ['-db', '-C', folder, '-f', 'haproxy.cfg'])
+  await start(t, port, ['haproxy', '-db', '-C', folder, '-f', 'haproxy.cfg'])
   return port
 }
 
@@ -68,7 +64,7 @@ export async function startBalancer(t: Teardown, servers: readonly { port: numbe
     text.replace('127.0.0.1:8080', `127.0.0.1:${port}`)
   )
   await writeFile(join(folder, 'haproxy.cfg'), own)
-  await start(t, port, 'haproxy', ['-db', '-f', `${folder}/haproxy.cfg`])
+  await start(t, port, ['haproxy', '-db', '-f', `${folder}/haproxy.cfg`])
   return port
 }
 
@@ -79,35 +75,10 @@ function replacePorts(text: string, { latchkey, service, own }: Ports & { own: n
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${own}`)
 }
 
-async function givenFolder(t: Teardown): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-proxy-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
-  return folder
-}
-
-async function start(t: Teardown, port: number, program: string, args: string[]): Promise<void> {
-  const child = spawn(program, args, {
-    env: { PATH: PATH_WITH_SERVERS },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const output = collect(child)
-  t.teardown(async () => {
-    if (child.exitCode !== null) return
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-  })
-  await eventually(program, async () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${output()}`)
-    return isListening(port)
-  })
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect({ port, host: '127.0.0.1' })
-  const isOpen = await once(socket, 'connect').then(
-    () => true,
-    () => false
-  )
-  socket.destroy()
-  return isOpen
+async function start(
+  t: Teardown,
+  port: number,
+  command: readonly [string, ...string[]]
+): Promise<void> {
+  await startDaemon(t, command, { signal: 'SIGTERM', isUp: () => isListening(port) })
 }
