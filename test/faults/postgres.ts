@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startAnswerThief, type AnswerThief } from '../support/faults/answer-thief.ts'
+import type { World } from '../support/faults/world.ts'
 import { createScenario, watchKeys, type Scenario } from './scenario.ts'
 
 const FAULT_MS = 6_000
@@ -17,25 +18,13 @@ export const POSTGRES: Scenario[] = [
   createScenario({
     name: 'postgres-frozen',
     title: 'F3 Postgres frozen for 6 s',
-    fault: async (world) => {
-      const stop = watchKeys(world)
-      await world.postgres.freeze()
-      await delay(FAULT_MS)
-      await world.postgres.thaw()
-      return stop()
-    },
+    fault: awayBetween('freeze', 'thaw'),
     promises
   }),
   createScenario({
     name: 'postgres-killed',
     title: 'F3, F5 Postgres killed with all its processes, started again after 6 s',
-    fault: async (world) => {
-      const stop = watchKeys(world)
-      await world.postgres.kill()
-      await delay(FAULT_MS)
-      await world.postgres.start()
-      return stop()
-    },
+    fault: awayBetween('kill', 'start'),
     promises
   }),
   createScenario({
@@ -76,3 +65,14 @@ export const POSTGRES: Scenario[] = [
     })
   )
 ]
+
+/** The published keys are there all the while. */
+function awayBetween(leave: 'freeze' | 'kill', comeBack: 'thaw' | 'start') {
+  return async (world: World) => {
+    const stop = watchKeys(world)
+    await world.postgres[leave]()
+    await delay(FAULT_MS)
+    await world.postgres[comeBack]()
+    return stop()
+  }
+}
