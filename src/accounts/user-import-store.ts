@@ -53,7 +53,7 @@ class OvertakenError extends Error {}
 export function createUserImportStore({ postgres, sealer, clock, record }: UserImportStoreDeps) {
   /** What `add` would do, looked at only. */
   async function judge(people: ImportedPerson[]): Promise<Verdict[]> {
-    return postgres.read((db) => judgeRows(db, people.map(identify)))
+    return postgres.transaction((tx) => judgeRows(tx, people.map(identify)))
   }
 
   /**

@@ -2,6 +2,14 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
+import {
+  createConnection,
+  createConnectionWatch,
+  requireUnbroken,
+  runOnConnection,
+  type Connection,
+  type Statement
+} from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
@@ -9,11 +17,10 @@ import { createStatementNames, tryStatementNames } from './postgres/statement-na
 import { Prisma, PrismaClient } from './prisma/client.ts'
 import { within } from './within.ts'
 
-/** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
-export type Transaction = Prisma.TransactionClient
+export type { Connection, Statement } from './postgres/connection.ts'
 
-/** One prepared statement: `name` is what Postgres keeps its plan under, per connection. */
-export type Statement = { name: string; text: string }
+/** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
+export type Transaction = Prisma.TransactionClient & Connection
 
 export type Postgres = ReturnType<typeof openPostgres>
 
@@ -31,6 +38,8 @@ export type PostgresOptions = {
 
 /** What a statement may take beyond its own limit, in the pool's queue and for a new connection. */
 const GRACE_MS = 200
+/** Of any transaction, from BEGIN to COMMIT. */
+const TRANSACTION_MS = 5_000
 
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
@@ -50,8 +59,11 @@ export function openPostgres(options: PostgresOptions) {
     onConnect: (client) => client.query("SET TimeZone = 'UTC'")
   })
   const statementNameGenerator = namedStatements ? createStatementNames() : undefined
+  const { watchedPool, watch } = createConnectionWatch(pool)
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool, { ...(statementNameGenerator && { statementNameGenerator }) }),
+    adapter: new PrismaPg(watchedPool, {
+      ...(statementNameGenerator && { statementNameGenerator })
+    }),
     errorFormat: 'minimal'
   })
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
@@ -64,16 +76,28 @@ export function openPostgres(options: PostgresOptions) {
 
   /** A transaction fails with its connection: nobody waits for a ROLLBACK where nothing is answered any more. */
   async function endedWhenLost<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const watched = (tx: Transaction) =>
-        work(tx).catch((error: unknown) => {
-          if (faultOf(error) === 'unavailable') {
-            reject(new UnavailableError('Postgres does not answer', error))
+    return watch(
+      (clientOf) =>
+        new Promise((resolve, reject) => {
+          const watched = async (tx: Prisma.TransactionClient) => {
+            const client = clientOf()
+            try {
+              const connection = createConnection(client, namedStatements)
+              const result = await work(withConnection(tx, connection))
+              requireUnbroken(client)
+              return result
+            } catch (error) {
+              if (faultOf(error) === 'unavailable') {
+                reject(new UnavailableError('Postgres does not answer', error))
+              }
+              throw error
+            }
           }
-          throw error
+          prisma
+            .$transaction(watched, { maxWait: 1_000, timeout: TRANSACTION_MS })
+            .then(resolve, reject)
         })
-      prisma.$transaction(watched, { maxWait: 1_000, timeout: 5_000 }).then(resolve, reject)
-    })
+    )
   }
 
   /** Runs a named statement. `values` follow its $1, $2 … */
@@ -92,6 +116,20 @@ export function openPostgres(options: PostgresOptions) {
    */
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return guard('transaction', () => endedWhenLost(work))
+  }
+
+  /**
+   * The same for what happens all the time: on the driver alone, by named statements.
+   * @param work may run again from its start, as in {@link transaction}
+   */
+  async function hotTransaction<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
+    return guard('transaction', () =>
+      runOnConnection(
+        pool,
+        (client) => work(createConnection(client, namedStatements)),
+        TRANSACTION_MS
+      )
+    )
   }
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */
@@ -138,5 +176,20 @@ export function openPostgres(options: PostgresOptions) {
     max: poolSize
   })
 
-  return { query, transaction, read, requireNamedStatements, isReachable, poolState, close }
+  return {
+    query,
+    transaction,
+    hotTransaction,
+    read,
+    requireNamedStatements,
+    isReachable,
+    poolState,
+    close
+  }
+}
+
+function withConnection(tx: Prisma.TransactionClient, { query }: Connection): Transaction {
+  return new Proxy(tx, {
+    get: (target, key) => (key === 'query' ? query : (Reflect.get(target, key) as unknown))
+  }) as Transaction
 }

@@ -7,6 +7,7 @@ import {
   type PoolConfig
 } from 'pg'
 import { hostsOf } from '../../lib/postgres-hosts.ts'
+import { noteFailures } from './connection.ts'
 
 export type PrimaryPoolOptions = Omit<PoolConfig, 'connectionString' | 'Client' | 'onConnect'> & {
   /** One host, or several of one streaming set: the one that writes is found. */
@@ -44,6 +45,7 @@ export function openPrimaryPool({ databaseUrl, onConnect, ...options }: PrimaryP
       hostNumbers.set(this, current)
       refuseUnreplicated(this)
       endOnTimeout(this)
+      noteFailures(this)
     }
 
     override connect(): Promise<Client>
