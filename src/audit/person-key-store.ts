@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { PrismaClient } from '../platform/prisma/client.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 
 /** The keys that were asked for. `null` is a key that was destroyed; one that never was is missing. */
 export type PersonKeys = ReadonlyMap<string, Buffer | null>
@@ -12,15 +12,10 @@ export type PersonKeys = ReadonlyMap<string, Buffer | null>
  * has destroyed.
  */
 export function createPersonKeyStore(sealer: Sealer) {
-  async function find(db: Transaction | PrismaClient, userIds: string[]): Promise<PersonKeys> {
+  /** What the trail is shown with; it may be a replica's. */
+  async function find(db: PrismaClient, userIds: string[]): Promise<PersonKeys> {
     if (userIds.length === 0) return new Map()
-    const rows = await db.auditKey.findMany({ where: { userId: { in: userIds } } })
-    return new Map(
-      rows.map(({ userId, sealedKey }) => [
-        userId,
-        sealedKey && sealer.openBytes('audit', sealedKey, place(userId))
-      ])
-    )
+    return openAll(await db.auditKey.findMany({ where: { userId: { in: userIds } } }))
   }
 
   /**
@@ -30,20 +25,46 @@ export function createPersonKeyStore(sealer: Sealer) {
    * have committed, or it waits for the row that says so and gets null. No key comes back, for the row of
    * a destroyed one stays.
    */
-  async function obtain(tx: Transaction, userIds: string[]): Promise<PersonKeys> {
-    const known = await find(tx, userIds)
+  async function obtain(tx: Connection, userIds: string[]): Promise<PersonKeys> {
+    if (userIds.length === 0) return new Map()
+    const known = openAll(await tx.query<KeyRow>(FIND, [userIds]))
     const unknown = userIds.filter((id) => !known.has(id))
     if (unknown.length === 0) return known
     // In one order for everybody, or two writers could wait for each other.
-    const data = unknown.sort().map((userId) => {
-      const sealedKey = sealer.sealBytes('audit', randomBytes(32), place(userId))
-      return { userId, sealedKey }
-    })
-    await tx.auditKey.createMany({ data, skipDuplicates: true })
-    return find(tx, userIds)
+    unknown.sort()
+    const sealedKeys = unknown.map((userId) =>
+      sealer.sealBytes('audit', randomBytes(32), place(userId))
+    )
+    await tx.query(ADD, [unknown, sealedKeys.map((key) => Buffer.from(key))])
+    return openAll(await tx.query<KeyRow>(FIND, [userIds]))
+  }
+
+  function openAll(rows: KeyRow[]): PersonKeys {
+    return new Map(
+      rows.map(({ userId, sealedKey }) => [
+        userId,
+        sealedKey && sealer.openBytes('audit', sealedKey, place(userId))
+      ])
+    )
   }
 
   return { find, obtain }
+}
+
+type KeyRow = { userId: string; sealedKey: Uint8Array | null }
+
+const FIND = {
+  name: 'audit_key_find',
+  text: `
+    SELECT user_id AS "userId", sealed_key AS "sealedKey" FROM audit_key
+     WHERE user_id = ANY($1::uuid[])`
+}
+
+const ADD = {
+  name: 'audit_key_add',
+  text: `
+    INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+    ON CONFLICT (user_id) DO NOTHING`
 }
 
 const place = (userId: string) => ({ table: 'audit_key', column: 'sealed_key', row: userId })

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 import { addressOwner, createEventAddresses } from './event-address.ts'
 import type { AuditEvent } from './events.ts'
 import { createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
@@ -17,21 +17,13 @@ export function createAudit({ sealer, clock }: AuditDeps) {
 
   /** @returns the ids of the events, in their order */
   return async function record(
-    tx: Transaction,
+    tx: Connection,
     event: AuditEvent | AuditEvent[]
   ): Promise<string[]> {
     const events = [event].flat()
     const keys = await personKeys.obtain(tx, ownersOf(events))
     const rows = events.map((one) => rowOf(one, keys))
-    // One parameter, however many events: bulk acts write them by the hundred.
-    await tx.$executeRaw`
-      INSERT INTO audit_event
-             (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
-      SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
-             decode(address_sealed, 'hex'), details
-        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-          AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
-                    client_id text, request_id text, address_sealed text, details jsonb)`
+    await tx.query(RECORD, [JSON.stringify(rows)])
     return rows.map(({ id }) => id)
   }
 
@@ -53,6 +45,19 @@ export function createAudit({ sealer, clock }: AuditDeps) {
       details: details ?? {}
     }
   }
+}
+
+/** One parameter, however many events: bulk acts write them by the hundred. */
+const RECORD = {
+  name: 'audit_record',
+  text: `
+    INSERT INTO audit_event
+           (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
+    SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
+           decode(address_sealed, 'hex'), details
+      FROM jsonb_to_recordset($1::jsonb)
+        AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
+                  client_id text, request_id text, address_sealed text, details jsonb)`
 }
 
 /** Each of those whose addresses are in the events, once. */

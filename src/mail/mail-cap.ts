@@ -1,6 +1,6 @@
 import { hmacSha256 } from '../lib/secrets.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 
 /** At most `mails` of a kind to one mailbox in so many seconds. */
 export type Cap = { mails: number; seconds: number }
@@ -15,39 +15,43 @@ export function createMailCap(dataKeys: DataKeys, caps: Cap[]) {
    * @param kind mails of different kinds do not share a cap
    */
   return async function takeMailSlot(
-    tx: Transaction,
+    tx: Connection,
     kind: string,
     canonicalEmail: string
   ): Promise<boolean> {
     const key = dataKeys.newest('blind_index')
     const mailbox = `mail\0${kind}\0${foldAddress(canonicalEmail)}`
-    const slots = caps.map((cap) => ({
-      ...cap,
-      key: new Uint8Array(hmacSha256(key, `${mailbox}\0${cap.seconds}`))
-    }))
-    const lock = hmacSha256(key, mailbox).readBigInt64BE()
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${lock}::bigint)`
-    const counters = await tx.attemptCounter.findMany({
-      where: { key: { in: slots.map((slot) => slot.key) } }
-    })
-    const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`SELECT latchkey_now() AS now`
-    const used = (slot: (typeof slots)[number]) =>
-      counters.find(
-        (counter) => Buffer.compare(counter.key, slot.key) === 0 && counter.windowEndsAt > now
-      )?.count ?? 0
-    if (slots.some((slot) => used(slot) >= slot.mails)) return false
-    for (const slot of slots) {
-      const windowEndsAt = new Date(now.getTime() + slot.seconds * 1_000)
-      await (used(slot) === 0
-        ? tx.attemptCounter.upsert({
-            where: { key: slot.key },
-            create: { key: slot.key, count: 1, windowEndsAt },
-            update: { count: 1, windowEndsAt }
-          })
-        : tx.attemptCounter.update({ where: { key: slot.key }, data: { count: { increment: 1 } } }))
-    }
-    return true
+    const keys = caps.map(({ seconds }) => hmacSha256(key, `${mailbox}\0${seconds}`))
+    // By itself: what is counted next has to see what those before have counted.
+    await tx.query(TAKE_TURNS, [hmacSha256(key, mailbox).readBigInt64BE()])
+    const { length } = await tx.query(TAKE_SLOT, [
+      keys,
+      caps.map(({ mails }) => mails),
+      caps.map(({ seconds }) => seconds)
+    ])
+    return length > 0
   }
+}
+
+const TAKE_TURNS = { name: 'mail_cap_turns', text: 'SELECT pg_advisory_xact_lock($1::bigint)' }
+
+/** Counts in every window, or, where one of them is full, in none. */
+const TAKE_SLOT = {
+  name: 'mail_cap_take',
+  text: `
+    WITH slot AS (
+      SELECT cap.*, counter.window_ends_at > latchkey_now() AND counter.count >= cap.mails AS is_full
+        FROM unnest($1::bytea[], $2::int[], $3::int[]) AS cap (key, mails, seconds)
+        LEFT JOIN attempt_counter counter USING (key)
+    )
+    INSERT INTO attempt_counter AS counter (key, count, window_ends_at)
+    SELECT key, 1, latchkey_now() + make_interval(secs => seconds) FROM slot
+     WHERE NOT EXISTS (SELECT FROM slot WHERE is_full)
+    ON CONFLICT (key) DO UPDATE SET
+      count = CASE WHEN counter.window_ends_at > latchkey_now() THEN counter.count + 1 ELSE 1 END,
+      window_ends_at = CASE WHEN counter.window_ends_at > latchkey_now()
+                            THEN counter.window_ends_at ELSE excluded.window_ends_at END
+    RETURNING key`
 }
 
 /** Many mail servers deliver `a.b+c@` to `ab@`: for counting, and for that alone, they are one mailbox. */

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 import type { Mail } from './content.ts'
 
 /**
@@ -22,22 +22,16 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
    * @param topic what an administrator is shown of it: nothing that tells whose it is
    */
   async function enqueue(
-    tx: Transaction,
+    tx: Connection,
     kind: OutboxKind,
     payload: object,
     expiresInSeconds: number,
     topic: string | null = null
   ): Promise<void> {
     const now = clock.now()
-    await tx.outboxMessage.create({
-      data: {
-        ...seal(kind, payload),
-        topic,
-        createdAt: now,
-        nextAttemptAt: now,
-        expiresAt: new Date(now.getTime() + expiresInSeconds * 1_000)
-      }
-    })
+    const { id, payloadSealed } = seal(kind, payload)
+    const expiresAt = new Date(now.getTime() + expiresInSeconds * 1_000)
+    await tx.query(ENQUEUE, [id, kind, topic, payloadSealed, now, expiresAt])
   }
 
   /** A message as a statement of one's own may write it. */
@@ -49,9 +43,16 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
   return {
     enqueue,
     seal,
-    enqueueMail: (tx: Transaction, mail: Mail, expiresInSeconds: number) =>
+    enqueueMail: (tx: Connection, mail: Mail, expiresInSeconds: number) =>
       enqueue(tx, 'mail', mail, expiresInSeconds, mail.template)
   }
+}
+
+const ENQUEUE = {
+  name: 'outbox_enqueue',
+  text: `
+    INSERT INTO outbox_message (id, kind, topic, payload_sealed, created_at, next_attempt_at, expires_at)
+    VALUES ($1::uuid, $2, $3, $4, $5, $5, $6)`
 }
 
 /** Where a payload stands sealed. */
