@@ -1,7 +1,7 @@
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import { tryLockForTransaction } from '../platform/locks.ts'
 import type { AuditSeal } from '../platform/prisma/client.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
   chainKeyOf,
   eventDigest,
@@ -21,6 +21,31 @@ const BATCH_EVENTS = 1_000
 const LATE_SECONDS = 600
 /** A server tells Postgres' time from memory and may be a little ahead of it. */
 const AHEAD_SECONDS = 60
+
+const FIND_HEAD = {
+  name: 'audit_seal_head',
+  text: `
+    SELECT number, complete_to AS "completeTo", hash FROM audit_seal ORDER BY number DESC LIMIT 1`
+}
+
+const NOW = {
+  name: 'audit_seal_now',
+  text: `SELECT date_trunc('milliseconds', latchkey_now()) AS now`
+}
+
+const INSERT_SEAL = {
+  name: 'audit_seal_insert',
+  text: `
+    INSERT INTO audit_seal (number, sealed_at, complete_to, count, key_id, previous_hash, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)`
+}
+
+const INSERT_EVENTS = {
+  name: 'audit_sealed_event_insert',
+  text: `
+    INSERT INTO audit_sealed_event (event_id, seal, digest)
+    SELECT id, $1::int, digest FROM unnest($2::uuid[], $3::bytea[]) AS sealed (id, digest)`
+}
 
 /** A batch that was just sealed. */
 export type Sealed = { number: number; count: number; hash: Buffer; isFull: boolean }
@@ -47,9 +72,9 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
    * @returns null when nothing waits or another server is at it
    */
   async function sealNext(): Promise<Sealed | null> {
-    return postgres.transaction(async (tx) => {
+    return postgres.hotTransaction(async (tx) => {
       if (!(await tryLockForTransaction(tx, 'audit_seal'))) return null
-      const previous = await tx.auditSeal.findFirst({ orderBy: { number: 'desc' } })
+      const previous = (await tx.query<Head>(FIND_HEAD, []))[0] ?? null
       const now = await timeOf(tx)
       const events = await findUnsealed(tx, now, lateBefore(previous, now))
       const last = events.at(-1)
@@ -61,7 +86,7 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
   }
 
   async function seal(
-    tx: Transaction,
+    tx: Connection,
     previous: Head | null,
     times: { sealedAt: Date; completeTo: Date },
     events: SealableEvent[]
@@ -71,19 +96,16 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
     const key = dataKeys.activeAt('audit', times.sealedAt)
     const sealed = events.map((event) => ({
       eventId: event.id,
-      digest: new Uint8Array(eventDigest(event))
+      digest: eventDigest(event)
     }))
     const hash = sealHash(chainKeyOf(key.key), { number, previousHash, ...times }, sealed)
     const count = sealed.length
-    await tx.auditSeal.create({
-      data: { number, ...times, count, keyId: key.id, previousHash, hash: new Uint8Array(hash) }
-    })
+    const { sealedAt, completeTo } = times
+    const row = [number, sealedAt, completeTo, count, key.id, previousHash, hash]
+    await tx.query(INSERT_SEAL, row)
     const ids = sealed.map(({ eventId }) => eventId)
-    const digests = sealed.map(({ digest }) => Buffer.from(digest).toString('hex'))
-    await tx.$executeRaw`
-      INSERT INTO audit_sealed_event (event_id, seal, digest)
-      SELECT id::uuid, ${number}::int, decode(digest, 'hex')
-        FROM unnest(${ids}::text[], ${digests}::text[]) AS sealed (id, digest)`
+    const digests = sealed.map(({ digest }) => digest)
+    await tx.query(INSERT_EVENTS, [number, ids, digests])
     return { number, count, hash }
   }
 
@@ -107,23 +129,26 @@ const SAYS_ITS_TIME = `
   floor(extract(epoch FROM e.at) * 1000)::bigint
     = ('x' || left(replace(e.id::text, '-', ''), 12))::bit(48)::bigint`
 
-async function findUnsealed(tx: Transaction, now: Date, lateTime: Date): Promise<SealableEvent[]> {
-  return tx.$queryRawUnsafe<SealableEvent[]>(
-    `SELECT ${EVENT_COLUMNS} FROM audit_event e
-      WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
-        AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
-      ORDER BY e.id LIMIT ${BATCH_EVENTS}`,
-    firstIdAt(lateTime),
-    new Date(now.getTime() + AHEAD_SECONDS * 1_000)
-  )
-}
-
 export const EVENT_COLUMNS = `
   e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
   e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
 
-async function timeOf(tx: Transaction): Promise<Date> {
-  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`
-    SELECT date_trunc('milliseconds', latchkey_now()) AS now`
-  return now
+const FIND_UNSEALED = {
+  name: 'audit_unsealed',
+  text: `
+    SELECT ${EVENT_COLUMNS} FROM audit_event e
+     WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
+       AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
+     ORDER BY e.id LIMIT ${BATCH_EVENTS}`
+}
+
+async function findUnsealed(tx: Connection, now: Date, lateTime: Date): Promise<SealableEvent[]> {
+  const latest = new Date(now.getTime() + AHEAD_SECONDS * 1_000)
+  return tx.query<SealableEvent>(FIND_UNSEALED, [firstIdAt(lateTime), latest])
+}
+
+async function timeOf(tx: Connection): Promise<Date> {
+  const [row] = await tx.query<{ now: Date }>(NOW, [])
+  if (row === undefined) throw new Error('Postgres does not tell its time.')
+  return row.now
 }

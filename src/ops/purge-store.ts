@@ -1,5 +1,5 @@
 import { tryLockForTransaction } from '../platform/locks.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { Postgres, Statement } from '../platform/postgres.ts'
 import type { PurgeRule } from './purge-rules.ts'
 
 export type PurgeStore = ReturnType<typeof createPurgeStore>
@@ -15,14 +15,10 @@ export function createPurgeStore(postgres: Postgres) {
    */
   async function purgeBatch(rule: PurgeRule, limit: number, after: Date): Promise<PurgedBatch> {
     const { keepSeconds } = rule
-    return postgres.transaction(async (tx) => {
+    return postgres.hotTransaction(async (tx) => {
       if (!(await tryLockForTransaction(tx, 'purge'))) return { kind: 'not_mine' }
-      const rows = await tx.$queryRawUnsafe<{ endsAt: Date }[]>(
-        statementOf(rule),
-        after,
-        keepSeconds,
-        limit
-      )
+      const values = [after, keepSeconds, limit]
+      const rows = await tx.query<{ endsAt: Date }>(statementOf(rule), values)
       const last = rows.reduce<Date | null>(
         (latest, { endsAt }) => (latest === null || endsAt > latest ? endsAt : latest),
         null
@@ -35,12 +31,13 @@ export function createPurgeStore(postgres: Postgres) {
 }
 
 /** Names of tables and columns cannot be parameters; they come from the list in this folder alone. */
-function statementOf({ table, endsAt, only = 'TRUE' }: PurgeRule): string {
-  return `
+function statementOf({ table, endsAt, keepSeconds, only = 'TRUE' }: PurgeRule): Statement {
+  const text = `
     DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
       SELECT ctid FROM ${table}
        WHERE ${endsAt} >= $1::timestamptz AND ${endsAt} <= latchkey_now() - make_interval(secs => $2::int)
          AND ${only}
        ORDER BY ${endsAt} LIMIT $3::int FOR UPDATE SKIP LOCKED))
     RETURNING ${endsAt} AS "endsAt"`
+  return { name: `purge_${table}_${endsAt}_${keepSeconds}`, text }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Transaction } from './postgres.ts'
+import type { Connection, Statement } from './postgres.ts'
 
 /** The work that exactly one server may do at a time. The numbers are Postgres' lock keys, ours for good. */
 const LOCKS = {
@@ -14,20 +14,24 @@ const NAMESPACE = 0x1a7c
 
 const ASK_AGAIN_MS = 50
 
+const TRY: Statement = {
+  name: 'lock_try',
+  text: `SELECT pg_try_advisory_xact_lock(${NAMESPACE}, $1::int) AS "isLocked"`
+}
+
 /**
  * Waits for the lock and holds it until the transaction ends: no lock outlives a crash or a pooled connection.
  * It asks again and again, for one statement that waits would be taken for a Postgres that does not answer.
  */
-export async function lockForTransaction(tx: Transaction, lock: keyof typeof LOCKS): Promise<void> {
+export async function lockForTransaction(tx: Connection, lock: keyof typeof LOCKS): Promise<void> {
   while (!(await tryLockForTransaction(tx, lock))) await delay(ASK_AGAIN_MS)
 }
 
 /** Takes the lock until the transaction ends, unless somebody else has it. */
 export async function tryLockForTransaction(
-  tx: Transaction,
+  tx: Connection,
   lock: keyof typeof LOCKS
 ): Promise<boolean> {
-  const [{ isLocked }] = await tx.$queryRaw<[{ isLocked: boolean }]>`
-    SELECT pg_try_advisory_xact_lock(${NAMESPACE}::int, ${LOCKS[lock]}::int) AS "isLocked"`
-  return isLocked
+  const [row] = await tx.query<{ isLocked: boolean }>(TRY, [LOCKS[lock]])
+  return row?.isLocked === true
 }

@@ -1,5 +1,5 @@
 import { lockForTransaction } from '../platform/locks.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import type { SigningAlgorithm } from './algorithm.ts'
 import { phaseOf, type KeyDates } from './ring-plan.ts'
 import type { NewSigningKey } from './sealed-key.ts'
@@ -14,12 +14,38 @@ export type SigningKeyRow = KeyDates & {
   sealedPrivate: Uint8Array
 }
 
+const COLUMNS = `
+  kid, alg, public_jwk AS "publicJwk", sealed_private AS "sealedPrivate", announced_at AS "announcedAt",
+  active_at AS "activeAt", retiring_at AS "retiringAt", gone_at AS "goneAt"`
+
+const FIND_ALL = {
+  name: 'signing_keys',
+  text: `SELECT ${COLUMNS} FROM signing_key ORDER BY active_at, announced_at`
+}
+
+const FIND_RING = {
+  name: 'signing_ring',
+  text: `SELECT ${COLUMNS} FROM signing_key WHERE alg = $1 ORDER BY active_at, announced_at`
+}
+
+const FIND_ALGORITHMS = {
+  name: 'signing_algorithms',
+  text: 'SELECT DISTINCT alg FROM signing_key ORDER BY alg'
+}
+
+const INSERT = {
+  name: 'signing_key_insert',
+  text: `
+    INSERT INTO signing_key (kid, alg, public_jwk, sealed_private, announced_at, active_at)
+    VALUES ($1, $2, $3, $4, $5, $6)`
+}
+
+const NOW = { name: 'signing_now', text: 'SELECT latchkey_now() AS now' }
+
 export function createSigningKeyStore(postgres: Postgres) {
   /** Every key that was ever made, oldest first, those without a date last. */
   async function findAll(): Promise<SigningKeyRow[]> {
-    return postgres.read((db) =>
-      db.signingKey.findMany({ orderBy: [{ activeAt: 'asc' }, { announcedAt: 'asc' }] })
-    )
+    return postgres.query<SigningKeyRow>(FIND_ALL, [])
   }
 
   /**
@@ -30,9 +56,9 @@ export function createSigningKeyStore(postgres: Postgres) {
     alg: SigningAlgorithm,
     make: () => Promise<NewSigningKey>
   ): Promise<void> {
-    if (await postgres.transaction(async (tx) => hasLive(tx, alg))) return
+    if (await hasLive(postgres, alg)) return
     const key = await make()
-    await postgres.transaction(async (tx) => {
+    await postgres.hotTransaction(async (tx) => {
       await lockForTransaction(tx, 'signing_keys')
       if (await hasLive(tx, alg)) return
       const now = await timeOf(tx)
@@ -43,39 +69,33 @@ export function createSigningKeyStore(postgres: Postgres) {
   return { findAll, ensureActive }
 }
 
-async function hasLive(tx: Transaction, alg: SigningAlgorithm): Promise<boolean> {
+async function hasLive(tx: Connection, alg: SigningAlgorithm): Promise<boolean> {
   const now = await timeOf(tx)
   return (await ringOf(tx, alg)).some((row) => phaseOf(row, now) !== 'gone')
 }
 
 /** The algorithms of all keys, those too that this release does not know. */
-export async function algorithmsOf(tx: Transaction): Promise<string[]> {
-  const rows = await tx.signingKey.findMany({
-    distinct: ['alg'],
-    select: { alg: true },
-    orderBy: { alg: 'asc' }
-  })
+export async function algorithmsOf(tx: Connection): Promise<string[]> {
+  const rows = await tx.query<{ alg: string }>(FIND_ALGORITHMS, [])
   return rows.map(({ alg }) => alg)
 }
 
 /** The keys of one algorithm, in the order of {@link SigningKeyStore.findAll}. */
-export async function ringOf(tx: Transaction, alg: string): Promise<SigningKeyRow[]> {
-  const orderBy = [{ activeAt: 'asc' as const }, { announcedAt: 'asc' as const }]
-  return tx.signingKey.findMany({ where: { alg }, orderBy })
+export async function ringOf(tx: Connection, alg: string): Promise<SigningKeyRow[]> {
+  return tx.query<SigningKeyRow>(FIND_RING, [alg])
 }
 
 export async function insertKey(
-  tx: Transaction,
+  tx: Connection,
   { kid, alg, publicJwk, sealedPrivate }: NewSigningKey,
   announcedAt: Date,
   activeAt: Date
 ): Promise<void> {
-  await tx.signingKey.create({
-    data: { kid, alg, publicJwk, sealedPrivate, announcedAt, activeAt }
-  })
+  await tx.query(INSERT, [kid, alg, publicJwk, sealedPrivate, announcedAt, activeAt])
 }
 
-export async function timeOf(tx: Transaction): Promise<Date> {
-  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`SELECT latchkey_now() AS now`
-  return now
+export async function timeOf(tx: Connection): Promise<Date> {
+  const [row] = await tx.query<{ now: Date }>(NOW, [])
+  if (row === undefined) throw new Error('Postgres does not tell its time.')
+  return row.now
 }

@@ -28,6 +28,13 @@ const OPERATOR: RequestOrigin = { requestId: 'npm run keys', address: 'operator'
 const STEP_COLUMNS = { readsAt: 'reads_at', leadsAt: 'leads_at', settledAt: 'settled_at' } as const
 export type IndexStep = keyof typeof STEP_COLUMNS
 
+const HAS_PREVIOUS = {
+  name: 'data_key_has_previous',
+  text: `
+    SELECT EXISTS (
+      SELECT FROM data_key WHERE kek_id = $1 AND previous_kek_id IS NOT NULL) AS has`
+}
+
 /** What is done to the keys themselves, each in one transaction with its audit event. */
 export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: KeyStoreDeps) {
   const { keks } = dataKeys
@@ -124,7 +131,9 @@ export function createKeyStore({ postgres, dataKeys, record, announceSeconds }: 
   async function forgetPrevious(): Promise<number> {
     const where = { kekId: keks.current.id, previousKekId: { not: null } }
     if (keks.previous !== null) return 0
-    if ((await postgres.read((db) => db.dataKey.count({ where }))) === 0) return 0
+    // Asked every second, and seldom true.
+    const [found] = await postgres.query<{ has: boolean }>(HAS_PREVIOUS, [keks.current.id])
+    if (found?.has !== true) return 0
     return postgres.transaction(async (tx) => {
       const { count } = await tx.dataKey.updateMany({
         where,

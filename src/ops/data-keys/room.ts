@@ -30,7 +30,7 @@ export function openDataKeyRoom(
   const countRowsLeft = () => left.countRowsLeft(clock.now())
 
   /** Lets another server go on at once. */
-  const release = () => postgres.transaction(lease.release)
+  const release = () => lease.release(postgres)
 
   return { keys, countRowsLeft, release, stands }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { seal, unseal, type NamedKey } from '../../lib/aes-gcm.ts'
-import type { Postgres, Transaction } from '../postgres.ts'
+import type { Connection } from '../postgres.ts'
 import type { KeyEncryptionKeys } from './key-encryption-key.ts'
 
 /** What each data key is for. A key is never used for two things. */
@@ -46,9 +46,26 @@ const FIND = {
       FROM data_key ORDER BY active_at, id`
 }
 
+const IS_TAKEN = {
+  name: 'data_key_id_taken',
+  text: `
+    SELECT EXISTS (SELECT FROM data_key WHERE id = $1)
+        OR EXISTS (SELECT FROM retired_data_key WHERE id = $1) AS "isTaken"`
+}
+
+const INSERT = {
+  name: 'data_key_insert',
+  text: `
+    INSERT INTO data_key
+           (id, purpose, kek_id, sealed_key, previous_kek_id, previous_sealed_key, active_at)
+    VALUES ($1, $2, $3, $4, $5, $6,
+            date_trunc('milliseconds', latchkey_now()) + make_interval(secs => $7::int))
+    RETURNING active_at AS "activeAt"`
+}
+
 /** All of them, the oldest first. */
-export function findDataKeyRows(postgres: Postgres): Promise<DataKeyRow[]> {
-  return postgres.query<DataKeyRow>(FIND, [])
+export function findDataKeyRows(connection: Connection): Promise<DataKeyRow[]> {
+  return connection.query<DataKeyRow>(FIND, [])
 }
 
 export function purposeOf(row: Pick<DataKeyRow, 'purpose'>): KeyPurpose | undefined {
@@ -85,25 +102,25 @@ export function wrapsOf(id: string, key: Buffer, { current, previous }: KeyEncry
  * The id `00000000` is what the keys of people have in the audit trail.
  */
 export async function makeDataKey(
-  tx: Transaction,
+  tx: Connection,
   purpose: KeyPurpose,
   keks: KeyEncryptionKeys,
   afterSeconds = 0
 ): Promise<DataKey> {
   const id = await freeId(tx)
   const key = randomBytes(32)
-  const [{ activeAt }] = await tx.$queryRaw<[{ activeAt: Date }]>`
-    SELECT latchkey_now() + make_interval(secs => ${afterSeconds}::int) AS "activeAt"`
-  await tx.dataKey.create({ data: { id, purpose, activeAt, ...wrapsOf(id, key, keks) } })
-  return { id, key, purpose, activeAt, readsAt: null, leadsAt: null, settledAt: null }
+  const { kekId, sealedKey, previousKekId, previousSealedKey } = wrapsOf(id, key, keks)
+  const wraps = [kekId, sealedKey, previousKekId, previousSealedKey]
+  const [row] = await tx.query<{ activeAt: Date }>(INSERT, [id, purpose, ...wraps, afterSeconds])
+  if (row === undefined) throw new Error('A data key was not kept.')
+  return { id, key, purpose, ...row, readsAt: null, leadsAt: null, settledAt: null }
 }
 
-async function freeId(tx: Transaction): Promise<string> {
+async function freeId(tx: Connection): Promise<string> {
   for (;;) {
     const id = randomBytes(4).toString('hex')
-    const where = { where: { id } }
-    const taken = (await tx.dataKey.count(where)) + (await tx.retiredDataKey.count(where))
-    if (taken === 0 && id !== '00000000') return id
+    const [row] = await tx.query<{ isTaken: boolean }>(IS_TAKEN, [id])
+    if (row?.isTaken === false && id !== '00000000') return id
   }
 }
 

@@ -1,6 +1,6 @@
 import { share } from '../../lib/share.ts'
 import { lockForTransaction } from '../locks.ts'
-import type { Postgres, Transaction } from '../postgres.ts'
+import type { Connection, Postgres } from '../postgres.ts'
 import {
   findDataKeyRows,
   KEY_PURPOSES,
@@ -48,9 +48,9 @@ const FROZEN_MS = 5_000
  */
 export async function unlockDataKeys(options: UnlockOptions) {
   const { postgres, keysDir, now = () => new Date() } = options
-  const { keks, keys } = await postgres.transaction(async (tx) => {
+  const { keks, keys } = await postgres.hotTransaction(async (tx) => {
     await lockForTransaction(tx, 'data_keys')
-    const rows = await tx.dataKey.findMany({ orderBy: [{ activeAt: 'asc' }, { id: 'asc' }] })
+    const rows = await findDataKeyRows(tx)
     const known = await findKeyEncryptionKeys(options)
     if (known === null && rows.length > 0) {
       throw new KeyEncryptionKeyError(
@@ -92,7 +92,7 @@ export async function unlockDataKeys(options: UnlockOptions) {
 }
 
 async function openAll(
-  tx: Transaction,
+  tx: Connection,
   rows: DataKeyRow[],
   keks: KeyEncryptionKeys
 ): Promise<DataKey[]> {
