@@ -15,7 +15,7 @@ FROM base AS modules
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional \
   && cd node_modules \
-  && find @prisma/client/runtime -name '*_compiler_*' ! -name 'query_compiler_fast_bg.postgresql*.mjs' -delete \
+  && find @prisma/client/runtime -name '*_compiler_*' ! -name 'query_compiler_small_bg.postgresql*.mjs' -delete \
   && find @prisma/client/runtime -name 'wasm-compiler-edge.*' -delete \
   && find @picocss/pico -type f ! -name package.json ! -name 'LICENSE*' ! -name pico.classless.min.css -delete \
   && find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete \
