@@ -1,68 +1,69 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { DocumentedRoute } from './api-reference.ts'
 import { OAuthErrorBody, Problem, UserBody } from './schemas.ts'
-
-const FAVICON = {
-  filename: 'favicon.svg',
-  rel: 'icon',
-  type: 'image/svg+xml',
-  sizes: 'any',
-  content: readFileSync(join(import.meta.dirname, '../pages/assets/favicon.svg'))
-}
 
 export type OpenApiOptions = { issuer: string; version: string }
 
-/** The routes' own schemas are the document: `/openapi.json`, to be read at `/docs`. */
+/** Of a file's answer; length, date and connection are ours to say. */
+const OF_THE_FILE = [
+  'content-type',
+  'cache-control',
+  'etag',
+  'last-modified',
+  'location',
+  'accept-ranges',
+  'content-range'
+]
+
+/**
+ * The routes' own schemas are the document: `/openapi.json`, to be read at `/docs`. It is made, and what makes
+ * it loaded, when somebody first asks: a hundred modules that a server seldom needs.
+ */
 export default fp<OpenApiOptions>(
-  async (app: FastifyInstance, { issuer, version }) => {
+  (app: FastifyInstance, { issuer, version }, done) => {
+    const routes: DocumentedRoute[] = []
+    let reference: Promise<FastifyInstance> | undefined
+    const openReference = () => {
+      reference ??= import('./api-reference.ts').then(({ openApiReference }) =>
+        openApiReference({ issuer, version, routes })
+      )
+      return reference
+    }
+
     app.addSchema(Problem)
     app.addSchema(OAuthErrorBody)
     app.addSchema(UserBody)
-    await app.register(swagger, {
-      openapi: {
-        openapi: '3.1.0',
-        info: {
-          title: 'Latchkey API',
-          version,
-          description:
-            'A token server, and a provider of OAuth 2.0 and OpenID Connect: registration, login, RS256 access tokens and rotating refresh tokens. Every error is a problem document (RFC 9457): read its `code`; those of `/oauth` say `error` (RFC 6749).'
-        },
-        servers: [{ url: issuer }],
-        components: {
-          securitySchemes: {
-            bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-            client: { type: 'http', scheme: 'basic', description: 'client_id and client_secret' },
-            registration: {
-              type: 'http',
-              scheme: 'bearer',
-              description: 'An initial access token to register, then the registration access token'
-            },
-            operator: { type: 'http', scheme: 'bearer', description: 'The token of METRICS_TOKEN' }
-          }
-        }
-      },
-      refResolver: { buildLocalReference: (json) => (json as { $id: string }).$id }
+    app.addHook('onRoute', ({ method, url, schema }) => {
+      const isHidden = schema?.hide ?? false
+      if (method !== 'HEAD' && !isHidden) routes.push({ method, url, ...(schema && { schema }) })
     })
-    await app.register(async (docs) => {
-      docs.addHook('onRoute', (route) => {
-        route.config = { ...route.config, access: 'public' }
-      })
-      await docs.register(swaggerUi, {
-        routePrefix: '/docs',
-        theme: { title: 'Latchkey API', favicon: [FAVICON] },
-        // Without its bar: there is one document, and no other to be explored.
-        uiConfig: { layout: 'BaseLayout' }
-      })
+    app.addHook('onClose', async () => {
+      await (await reference)?.close()
     })
-    app.get(
-      '/openapi.json',
-      { config: { access: 'public' }, schema: { hide: true } },
-      (_request, reply) => reply.header('access-control-allow-origin', '*').send(app.swagger())
-    )
+
+    async function showDocs(request: FastifyRequest, reply: FastifyReply) {
+      const { url, headers } = request
+      const docs = await openReference()
+      const { statusCode, headers: found, rawPayload } = await docs.inject({ url, headers })
+      if (statusCode >= 400) {
+        reply.callNotFound()
+        return reply
+      }
+      for (const name of OF_THE_FILE) {
+        if (found[name] !== undefined) reply.header(name, found[name])
+      }
+      return reply.code(statusCode).send(rawPayload)
+    }
+
+    const hidden = { config: { access: 'public' as const }, schema: { hide: true } }
+    app.get('/docs', hidden, showDocs)
+    app.get('/docs/*', hidden, showDocs)
+    app.get('/openapi.json', hidden, async (_request, reply) => {
+      const document = (await openReference()).swagger()
+      return reply.header('access-control-allow-origin', '*').send(document)
+    })
+    done()
   },
   { name: 'openapi', fastify: '5.x' }
 )
