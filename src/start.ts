@@ -3,13 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
 import { readConfig, type Config } from './config.ts'
 import { lastLines } from './http/log-stream.ts'
-import { createMetricsServer } from './ops/metrics-server.ts'
-import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
 import { StartError } from './platform/start-error.ts'
 import { explainStartFailure } from './start-failure.ts'
-import { superviseWorkers } from './supervise.ts'
 
 /** How long keep-alive connections get to hear `Connection: close` before the server stops to listen. */
 const DRAIN_NOTICE_MS = 1_000
@@ -71,6 +68,7 @@ async function listenForMetrics(
   { host, metricsPort: port, metricsToken: token }: Config
 ) {
   if (port === undefined) return undefined
+  const { createMetricsServer } = await import('./ops/metrics-server.ts')
   const server = createMetricsServer({ render: app.renderMetrics, token })
   await server.listen({ host, port }).catch(async (error: unknown) => {
     await app.close()
@@ -86,6 +84,7 @@ async function startTracing(config: Config): Promise<() => Promise<void>> {
 }
 
 async function supervise(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
+  const { superviseWorkers } = await import('./supervise.ts')
   await superviseWorkers({
     workers: config.workers,
     env: { DATABASE_URL: databaseUrl, DATABASE_URL_FILE: '' },
@@ -103,6 +102,7 @@ async function openDatabase(
 ): Promise<{ url: string; release: () => Promise<void> }> {
   const url = config.databaseUrl
   if (url === undefined) {
+    const { startEmbeddedPostgres } = await import('./platform/embedded-postgres.ts')
     const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir })
     await applyMigrations({ databaseUrl: embedded.url }).catch(async (error: unknown) => {
       await embedded.release()

@@ -1,6 +1,13 @@
-import buildAjv from '@fastify/ajv-compiler'
-import buildStringify from '@fastify/fast-json-stringify-compiler'
+import { createRequire } from 'node:module'
+import type buildAjv from '@fastify/ajv-compiler'
+import type buildStringify from '@fastify/fast-json-stringify-compiler'
 import type { FastifyServerOptions } from 'fastify'
+
+const require = createRequire(import.meta.url)
+/** With the first request that needs them: a hundred modules, a twentieth of a start. */
+const loadAjv = () => require('@fastify/ajv-compiler') as typeof buildAjv
+const loadStringify = () =>
+  require('@fastify/fast-json-stringify-compiler') as typeof buildStringify
 
 type Factories = NonNullable<
   NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
@@ -15,11 +22,12 @@ type Validate = ((data: unknown) => unknown) & { errors?: unknown }
  */
 export const lazyCompilers = {
   buildValidator(externalSchemas: unknown, options: unknown) {
-    const compile = buildAjv()(externalSchemas as never, options as never)
+    const build = () => loadAjv()()(externalSchemas as never, options as never)
+    let compile: ReturnType<typeof build> | undefined
     return ({ schema }: { schema: unknown }) => {
       let compiled: Validate | undefined
       const validate: Validate = (data) => {
-        compiled ??= compile({ schema }) as Validate
+        compiled ??= (compile ??= build())({ schema }) as Validate
         const isValid = compiled(data)
         validate.errors = compiled.errors
         return isValid
@@ -29,10 +37,11 @@ export const lazyCompilers = {
   },
 
   buildSerializer(externalSchemas: unknown, options: unknown) {
-    const compile = buildStringify()(externalSchemas, options as never)
-    return (route: Parameters<typeof compile>[0]) => {
+    const build = () => loadStringify()()(externalSchemas, options as never)
+    let compile: ReturnType<typeof build> | undefined
+    return (route: Parameters<ReturnType<typeof build>>[0]) => {
       let compiled: ((document: unknown) => string) | undefined
-      return (document: unknown) => (compiled ??= compile(route))(document)
+      return (document: unknown) => (compiled ??= (compile ??= build())(route))(document)
     }
   }
 } as Factories

@@ -2,6 +2,7 @@ import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import { fastify, type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { lazyCompilers } from './lazy-compilers.ts'
 
 export type SecurityHeadersOptions = { fixed: Record<string, string>; corsOrigins: string[] }
 
@@ -46,7 +47,7 @@ export default fp<SecurityHeadersOptions>(
 
 /** What Helmet says for this issuer. It works that out anew for every answer, so it is asked once. */
 export async function headersOf(issuer: string): Promise<Record<string, string>> {
-  const probe = fastify()
+  const probe = fastify({ schemaController: { compilersFactory: lazyCompilers } })
   await probe.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,

@@ -1,7 +1,12 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTransport } from 'nodemailer'
-import { envelope, type MailTransport, type RenderedMail, type Sender } from './transport.ts'
+import {
+  envelope,
+  loadNodemailer,
+  type MailTransport,
+  type RenderedMail,
+  type Sender
+} from './transport.ts'
 
 /** A mail that was kept instead of sent. */
 export type CapturedMail = Omit<RenderedMail, 'messageId'> & { id: string; file: string }
@@ -11,8 +16,6 @@ export type CapturedMail = Omit<RenderedMail, 'messageId'> & { id: string; file:
  * its parts beside it (`.json`) for the page that shows them.
  */
 export function createCapturedTransport(directory: string, from: Sender): MailTransport {
-  const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
-
   async function keep(name: string, content: string | Buffer): Promise<void> {
     const path = join(directory, name)
     await writeFile(`${path}.part`, content, { mode: 0o600 })
@@ -21,6 +24,8 @@ export function createCapturedTransport(directory: string, from: Sender): MailTr
 
   return {
     send: async (mail) => {
+      const { createTransport } = await loadNodemailer()
+      const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
       const { message } = await composer.sendMail(envelope(from, mail))
       const { messageId, ...parts } = mail
       const id = messageId.replaceAll(/^<|@.*$/g, '')
@@ -28,9 +33,7 @@ export function createCapturedTransport(directory: string, from: Sender): MailTr
       await keep(`${id}.eml`, message as Buffer)
       await keep(`${id}.json`, JSON.stringify(parts))
     },
-    close: () => {
-      composer.close()
-    }
+    close: () => undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer'
+import type { Transporter } from 'nodemailer'
 import type { Mailbox } from '../lib/setting-parsers.ts'
 
 /** A rendered mail. `messageId` is the same at every attempt, so that a repeated one is seen as one. */
@@ -63,8 +63,12 @@ const ANSWER_TIMEOUT_MS = 30_000
 /** As many as the outbox sends at once, so that no mail waits for another one's connection. */
 const CONNECTIONS = 10
 
+/** With the first mail: nodemailer is large, and a server starts without it. */
+export const loadNodemailer = () => import('nodemailer')
+
 /** Connects and logs in, and sends nothing. @throws what the mail server or the network says */
 export async function probeSmtp(url: string): Promise<void> {
+  const { createTransport } = await loadNodemailer()
   const smtp = createTransport({
     url,
     connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -78,7 +82,7 @@ export async function probeSmtp(url: string): Promise<void> {
 
 /** Mail to a real server, over connections that are kept while there is mail. */
 export function createSmtpTransport(url: string, from: Sender): MailTransport {
-  const smtp = createTransport({
+  const options = {
     url,
     pool: true,
     maxConnections: CONNECTIONS,
@@ -88,15 +92,18 @@ export function createSmtpTransport(url: string, from: Sender): MailTransport {
     connectionTimeout: CONNECT_TIMEOUT_MS,
     greetingTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: ANSWER_TIMEOUT_MS
-  })
+  } as const
+  let smtp: Transporter | undefined
   return {
     send: async (mail) => {
+      const { createTransport } = await loadNodemailer()
+      smtp ??= createTransport(options)
       await smtp.sendMail(envelope(from, mail)).catch((error: unknown) => {
         throw toDeliveryError(error)
       })
     },
     close: () => {
-      smtp.close()
+      smtp?.close()
     }
   }
 }

@@ -1,6 +1,7 @@
 import { BlockList, isIPv4 } from 'node:net'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { bearerToken } from '../http/access.ts'
+import { lazyCompilers } from '../http/lazy-compilers.ts'
 import { isSameSecret } from '../lib/secrets.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
@@ -47,6 +48,7 @@ export type MetricsServerOptions = {
 export function createMetricsServer({ render, token }: MetricsServerOptions): FastifyInstance {
   const app = fastify({
     logger: false,
+    schemaController: { compilersFactory: lazyCompilers },
     forceCloseConnections: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
     frameworkErrors: refuseUnroutable

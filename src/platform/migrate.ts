@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { withConnection, withReader } from './migrate/connection.ts'
-import { openEngine } from './migrate/engine.ts'
 import {
   findApplied,
   forgetUnfinished,
@@ -21,6 +20,8 @@ export type MigrateOptions = {
 }
 
 const NO_FILTER = { externalTables: [], externalEnums: [] }
+/** The engine is WebAssembly: only whoever migrates loads it. */
+const loadEngine = () => import('./migrate/engine.ts')
 /** The lock that `prisma migrate` takes, taken here without its limit of 10 seconds. */
 const MIGRATION_LOCK = 72707369
 const ASK_AGAIN_MS = 100
@@ -63,6 +64,7 @@ export async function schemaDrift(
   const schema = await readSchema(folder)
   const files = [{ path: 'schema.prisma', content: schema }]
   return withConnection(databaseUrl, async (pool) => {
+    const { openEngine } = await loadEngine()
     const engine = await openEngine(pool, schema)
     const { exitCode, stdout } = await engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: folder },
@@ -102,6 +104,7 @@ async function findPending(pool: pg.Pool, migrations: Migration[]): Promise<stri
 
 async function apply(pool: pg.Pool, folder: string, migrations: Migration[]) {
   let failure: unknown
+  const { openEngine } = await loadEngine()
   const engine = await openEngine(pool, await readSchema(folder), async (script) => {
     await pool.query(withCompletion(script)).catch((error: unknown) => {
       const name = migrations.find((migration) => migration.sql === script)?.name

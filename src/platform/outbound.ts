@@ -1,5 +1,4 @@
-import { getCACertificates } from 'node:tls'
-import { exchange, type OutboundRequest, type OutboundResponse } from './outbound/exchange.ts'
+import type { OutboundRequest, OutboundResponse } from './outbound/exchange.ts'
 import { OutboundError } from './outbound/outbound-error.ts'
 import { resolveByDns, resolveBySystem, type Resolve } from './outbound/resolve.ts'
 import { checkedAddresses, createTargetRule, type TargetRules } from './outbound/target.ts'
@@ -36,7 +35,9 @@ const TOTAL_MS = 5_000
 export function createOutbound(options: OutboundOptions): OutboundGuard {
   const { ca, resolve } = options
   const targetOf = createTargetRule(options)
-  const listedCa = ca === undefined ? undefined : [...getCACertificates('default'), ca]
+  // An import would read every certificate that Node brings, wanted or not.
+  const standardCas = () => process.getBuiltinModule('node:tls').getCACertificates('default')
+  const listedCa = ca === undefined ? undefined : [...standardCas(), ca]
 
   async function within<T>(host: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const limit = new AbortController()
@@ -64,6 +65,8 @@ export function createOutbound(options: OutboundOptions): OutboundGuard {
       const addresses = await checkedAddresses(target, resolverFor(target.isListed), signal)
       signal.throwIfAborted()
       const trusted = target.isListed ? listedCa : undefined
+      // With the first request: Node's clients for HTTP and TLS bring much that a server does without.
+      const { exchange } = await import('./outbound/exchange.ts')
       return exchange({ target, request, addresses, signal, ca: trusted })
     })
   }

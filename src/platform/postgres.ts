@@ -60,12 +60,15 @@ export function openPostgres(options: PostgresOptions) {
   })
   const statementNameGenerator = namedStatements ? createStatementNames() : undefined
   const { watchedPool, watch } = createConnectionWatch(pool)
-  const prisma = new PrismaClient({
-    adapter: new PrismaPg(watchedPool, {
-      ...(statementNameGenerator && { statementNameGenerator })
-    }),
-    errorFormat: 'minimal'
-  })
+  let client: PrismaClient | undefined
+  /** Made by the first everyday query: its model and its compiler take time at a start, and 50 MiB of an idle server. */
+  const prisma = (): PrismaClient =>
+    (client ??= new PrismaClient({
+      adapter: new PrismaPg(watchedPool, {
+        ...(statementNameGenerator && { statementNameGenerator })
+      }),
+      errorFormat: 'minimal'
+    }))
   const retryOptions = { onReadOnly: () => discardIdle(pool), onRetry: options.onRetry }
 
   /** Waiting for a place in the pool, for the connection and for the answer: each has its limit, and so has the sum. */
@@ -93,7 +96,7 @@ export function openPostgres(options: PostgresOptions) {
               throw error
             }
           }
-          prisma
+          prisma()
             .$transaction(watched, { maxWait: 1_000, timeout: TRANSACTION_MS })
             .then(resolve, reject)
         })
@@ -134,7 +137,7 @@ export function openPostgres(options: PostgresOptions) {
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */
   async function read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
-    return guard('query', () => inTime(work(prisma)))
+    return guard('query', () => inTime(work(prisma())))
   }
 
   /** @throws {StatementNamesError} behind a pooler that does not keep them apart, with what to set */
@@ -151,7 +154,7 @@ export function openPostgres(options: PostgresOptions) {
   }
 
   async function close(): Promise<void> {
-    await prisma.$disconnect()
+    await client?.$disconnect()
     await pool.end()
   }
 

@@ -31,12 +31,11 @@ void t.test('docs/clients.md, followed line by line: shows what it says', async 
   t.equal(own.status, 200)
 })
 
-void t.test('the document of the page: describes a client that is let in', (t) => {
+void t.test('the document of the page: describes a client that is let in', async (t) => {
   const url = 'https://editor.example/oauth/client.json'
   const bounds = { scopes: ['openid', 'tools'], audiences: [] }
-  const client = readDocument(url, openPage('clients.md', {})('document'), bounds)
+  const client = await readDocument(url, openPage('clients.md', {})('document'), bounds)
   t.match(client, { id: url, name: 'Editor', scopes: ['openid', 'tools'], requirePkce: true })
-  t.end()
 })
 
 void t.test('the settings that the page names: exist', async (t) => {

@@ -1,5 +1,4 @@
 import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
-import { Value } from 'typebox/value'
 import { OAuthError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { ClientKeysOf } from '../client-keys.ts'
@@ -30,6 +29,8 @@ export function createRequestObjects({ keysOf, clock, issuer }: RequestObjectsDe
     const parameters = Object.fromEntries(claimed.map(([name, value]) => [name, asText(value)]))
     const isNested = 'request' in parameters || 'request_uri' in parameters
     const isClients = parameters['client_id'] === undefined || parameters['client_id'] === client.id
+    // With the first of them: it is 350 modules, and few clients send any.
+    const { Value } = await import('typebox/value')
     if (isNested || !isClients || !Value.Check(AuthorizationParameters, parameters)) {
       throw refused('wrong parameters inside')
     }

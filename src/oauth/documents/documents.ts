@@ -95,7 +95,7 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
   async function judge(id: string): Promise<Known> {
     try {
       const { text, freshSeconds } = await fetchDocument(id)
-      const client = readDocument(id, text, bounds)
+      const client = await readDocument(id, text, bounds)
       requireRings(client)
       return { outcome: client, staleAtMs: inSeconds(freshSeconds) }
     } catch (error) {

@@ -1,4 +1,3 @@
-import { Value } from 'typebox/value'
 import { OAuthError } from '../../errors.ts'
 import { toPolicy } from '../client-policy.ts'
 import type { AuthMethod, Client, GrantType } from '../client.ts'
@@ -16,12 +15,18 @@ const METHODS: AuthMethod[] = ['none', 'private_key_jwt']
  * are passed over.
  * @throws {OAuthError} `invalid_client_metadata`, `invalid_redirect_uri`; told on a page and to developers
  */
-export function readDocument(url: string, text: string, bounds: DocumentBounds): Client {
+export async function readDocument(
+  url: string,
+  text: string,
+  bounds: DocumentBounds
+): Promise<Client> {
   const document = parse(text)
   if (document['client_id'] !== url) throw refused('its client_id is not its own URL')
   if ('client_secret' in document || 'client_secret_expires_at' in document) {
     throw refused('a secret that everybody can read is none')
   }
+  // With the first document: it is 350 modules.
+  const { Value } = await import('typebox/value')
   const [violation] = Value.Errors(DescribedClient, document)
   if (violation !== undefined) {
     throw refused(`${violation.instancePath.split('/')[1] ?? 'it'} is malformed`)
