@@ -32,14 +32,18 @@ COPY --from=client /app/src/platform/prisma src/platform/prisma
 RUN { apt-get update && apt-get install -y --no-install-recommends g++ make python3 \
   && node scripts/tune.ts --machine x86-64-v3 --build-only; } || echo 'argon2 stays as shipped'; \
   mkdir -p node_modules/argon2/build
-# Compiled once, so that a start does not have to.
-RUN node src/warm-up.ts
+# Compiled once, so that a start does not have to: by the user that runs it, for Node looks for no other's.
+RUN install -d -o node node_modules/.cache \
+  && setpriv --reuid=node --regid=node --clear-groups env \
+    NODE_COMPILE_CACHE=node_modules/.cache/latchkey NODE_OPTIONS=--max-semi-space-size=4 node src/warm-up.ts \
+  && chmod -R a+rX node_modules/.cache
 
 FROM base
 # npm is only for `npm run` here: no look for updates, no log that a read-only file system would refuse.
 # Memory (docs/performance.md): each thread that hashes would keep its 19 MiB in an arena of its own, and V8 would
 # let 128 MiB fill before it looks for what has died.
 ENV MALLOC_ARENA_MAX=1 NODE_OPTIONS=--max-semi-space-size=4
+ENV NODE_COMPILE_CACHE=/app/node_modules/.cache/latchkey
 ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
 COPY --from=modules /app/node_modules node_modules
 COPY --from=tuned /app/node_modules/argon2/build node_modules/argon2/build

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { argon2 } from '../../src/accounts/argon2.ts'
 import pg from 'pg'
+import packageJson from '../../package.json' with { type: 'json' }
 import { applyMigrations } from '../../src/platform/migrate.ts'
 import { freePort } from '../../test/support/server.ts'
 import type { Place } from './place.ts'
@@ -68,9 +69,10 @@ export async function startServer(
 ) {
   const log = openSync(logFile, 'a')
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [...flags, 'src/server.ts'], {
+  const [usualEnv, usualFlags] = npmStart()
+  const child = spawn(process.execPath, [...usualFlags, ...flags, 'src/server.ts'], {
     cwd: ROOT,
-    env,
+    env: { ...usualEnv, ...env },
     stdio: ['ignore', log, log]
   })
   const url = `http://127.0.0.1:${env['PORT'] ?? ''}/readyz`
@@ -88,6 +90,14 @@ export async function startServer(
   }
 
   return { readyMs, program: { name: 'server', pid: child.pid ?? 0 }, stop }
+}
+
+/** What `npm start` sets for the server, and the flags that it gives to Node. */
+function npmStart(): [Record<string, string>, string[]] {
+  const words = packageJson.scripts.start.split(' ')
+  const node = words.indexOf('node')
+  const env = Object.fromEntries(words.slice(0, node).map((word) => word.split('=')))
+  return [env as Record<string, string>, words.slice(node + 1, -1)]
 }
 
 /** Imported, and each with the same hash, as the server would have made it. */
