@@ -61,6 +61,8 @@ declare module 'fastify' {
     /** Postgres' time. */
     clock: Clock
     renderMetrics: Metrics['render']
+    /** Loads what the first everyday query would wait for. */
+    warmUp: () => Promise<void>
   }
 }
 
@@ -92,6 +94,7 @@ export async function buildApp(config: PlatformConfig) {
     { labels: { version: packageJson.version }, value: 1 }
   ])
   app.decorate('renderMetrics', platform.metrics.render)
+  app.decorate('warmUp', platform.warmUp)
   app.addHook('onRequest', (_request, _reply, next) => {
     platform.dataKeys.afterFreeze(() => {
       next()

@@ -1,8 +1,11 @@
 import cluster from 'node:cluster'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildApp } from './app.ts'
 import { readConfig, type Config } from './config.ts'
+import { loadCompilers } from './http/lazy-compilers.ts'
 import { lastLines } from './http/log-stream.ts'
+import { loadNodemailer } from './mail/transport.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
 import { StartError } from './platform/start-error.ts'
@@ -10,6 +13,10 @@ import { explainStartFailure } from './start-failure.ts'
 
 /** How long keep-alive connections get to hear `Connection: close` before the server stops to listen. */
 const DRAIN_NOTICE_MS = 1_000
+/** Whoever waits for the server to be ready, or for its first answer, has been told by then. */
+const WARM_UP_AFTER_MS = 500
+/** What asks a server that nobody uses yet. */
+const PROBES = ['/livez', '/readyz', '/health', '/metrics']
 /** After this, whatever still hangs is cut: an orchestrator would kill us soon. */
 const DRAIN_LIMIT_MS = 20_000
 
@@ -55,11 +62,31 @@ async function serve(config: Config, databaseUrl: string, asked: Promise<void>):
   const metrics = await listenForMetrics(app, config)
   app.log.level = level
   if (cluster.isPrimary) announce(config)
+  warmUp(app)
   await asked
   app.startDraining()
   await delay(DRAIN_NOTICE_MS)
   await Promise.race([app.close(), delay(DRAIN_LIMIT_MS)])
   await metrics?.close()
+}
+
+/**
+ * What is no part of a start, since nobody can ask for it yet, and what the first who asks should not wait for.
+ * Prisma is the largest, and comes once there is somebody: a server in reserve does without its 40 MiB.
+ */
+function warmUp(app: Awaited<ReturnType<typeof buildApp>>): void {
+  const soon = (work: () => unknown) => setTimeout(work, WARM_UP_AFTER_MS).unref()
+  const loadClient = () => app.warmUp().catch(() => undefined) // requests tell that Postgres does not answer
+  const noteUse = ({ url = '' }: IncomingMessage) => {
+    if (PROBES.includes(url)) return
+    app.server.off('request', noteUse)
+    soon(loadClient)
+  }
+  app.server.on('request', noteUse)
+  soon(() => {
+    loadCompilers()
+    void loadNodemailer()
+  })
 }
 
 /** The figures at a port of their own, to the end of the drain. */

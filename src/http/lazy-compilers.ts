@@ -13,6 +13,12 @@ type Factories = NonNullable<
   NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
 >
 
+/** Loads them before a request needs them. */
+export function loadCompilers(): void {
+  loadAjv()
+  loadStringify()
+}
+
 /** What Fastify calls: true, or false with the reasons in `errors`. */
 type Validate = ((data: unknown) => unknown) & { errors?: unknown }
 

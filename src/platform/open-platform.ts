@@ -70,13 +70,18 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
         if (!(error instanceof UnavailableError)) onFault(error)
       }
     })
+    /** What the first everyday query would wait for: Prisma's compiler takes a tenth of a second. */
+    const warmUp = async () => {
+      await postgres.read((db) => db.role.findFirst({ select: { name: true } }))
+    }
     const close = async () => {
       await following.stop()
       await ephemeral.close()
       await reader.close()
       await postgres.close()
     }
-    return { postgres, reader, clock, dataKeys, sealer, ephemeral, metrics, outbound, close }
+    const store = { postgres, reader, clock, dataKeys, sealer, ephemeral }
+    return { ...store, metrics, outbound, warmUp, close }
   } catch (error) {
     await postgres.close()
     throw error

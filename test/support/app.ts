@@ -38,6 +38,7 @@ export async function startApp(t: Test, env: Record<string, string> = {}) {
   }
   const app = await buildApp({ ...readConfig(settings), databaseUrl })
   await app.ready()
+  await app.warmUp()
   const database = new Client({ connectionString: databaseUrl })
   await database.connect()
   let isClosed = false

@@ -15,6 +15,7 @@ export async function startBehindWire(t: Test, app: TestApp, env: Record<string,
     await server.close()
   })
   await server.ready()
+  await server.warmUp()
 
   async function post(url: string, body?: object, headers: Record<string, string> = {}) {
     return server.inject({ method: 'POST', url, headers, ...(body !== undefined && { body }) })
