@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { buildApp } from './app.ts'
+import type { buildApp } from './app.ts'
 import { readConfig, type Config } from './config.ts'
 import { loadCompilers } from './http/lazy-compilers.ts'
 import { lastLines } from './http/log-stream.ts'
@@ -51,7 +51,8 @@ export async function start(): Promise<void> {
 }
 
 async function serve(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
-  const app = await buildApp({ ...config, databaseUrl })
+  // Here, for the primary of several workers does without it.
+  const app = await (await import('./app.ts')).buildApp({ ...config, databaseUrl })
   // Fastify would log one line more for every address; `announce` says it once.
   const { level } = app.log
   app.log.level = 'warn'
