@@ -25,10 +25,6 @@ export type OAuthRoutesOptions = TokenRoutesOptions &
 export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, options) => {
   app.removeContentTypeParser('application/json')
   await app.register(formbody, { parser: parseForm })
-  app.addHook('onSend', (_request, reply, payload, next) => {
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
-    next(null, payload)
-  })
   app.setErrorHandler(createErrorWriter(refuseForm))
   await app.register(oauthTokenRoutes, options)
   await app.register(userinfoRoutes, options)
