@@ -20,6 +20,7 @@ import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import requestMetrics from './http/request-metrics.ts'
+import shortPaths from './http/short-paths.ts'
 import securityHeaders, { standingHeadersOf } from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { openMailTemplates } from './mail/render.ts'
@@ -130,6 +131,8 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(drain)
   await app.register(cookies, { issuer })
   await app.register(securityHeaders, { standing, corsOrigins: config.corsOrigins })
+  const isTraced = config.traceEndpoint !== undefined
+  await app.register(shortPaths, { isTraced })
   await app.register(jsonBody)
   await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
   await app.register(access, { findPrincipal: sessions.findPrincipal, now: clock.now })
@@ -153,7 +156,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(initialAccessTokenRoutes, oauth)
   if (config.dynamicRegistration !== 'off') await app.register(registrationRoutes, oauth)
   await app.register(metadataRoutes, { ...config, uiLocales: LANGUAGES })
-  await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
+  await app.register(tokenRoutes, { ...tokens, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {
     isDatabaseUp: () => postgres.isReachable(),

@@ -1,4 +1,4 @@
-import { ServerResponse, type IncomingMessage } from 'node:http'
+import { ServerResponse, validateHeaderValue, type IncomingMessage } from 'node:http'
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -28,26 +28,6 @@ export function createStandingResponse(standing: Record<string, string>) {
   /** By the names that a route replaces: as few as there are kinds of routes. */
   const texts = new Map<string, string>()
 
-  class StandingResponse<
-    Request extends IncomingMessage = IncomingMessage
-  > extends ServerResponse<Request> {
-    readonly hasStandingHeaders = true
-
-    override getHeader(name: string) {
-      return super.getHeader(name) ?? values.get(name.toLowerCase())
-    }
-
-    override hasHeader(name: string): boolean {
-      return super.hasHeader(name) || values.has(name.toLowerCase())
-    }
-
-    _storeHeader(firstLine: string, given: Given): void {
-      const { requestId } = this.req
-      const id = requestId === undefined ? '' : `x-request-id: ${requestId}\r\n`
-      storeHeader?.call(this, firstLine + linesBeside(given) + id, given)
-    }
-  }
-
   /** The standing headers that are not among the `given`. */
   function linesBeside(given: Given): string {
     if (given === null || given === undefined) return text
@@ -67,20 +47,51 @@ export function createStandingResponse(standing: Record<string, string>) {
     return headerLines(Object.fromEntries(rest))
   }
 
-  return StandingResponse
+  return class<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+    /** Header lines that were made before, those that stand among them; null where they have to be found. */
+    private ready: string | null = null
+
+    /** The lines of an answer with `headers`: all but what Node and the request's id add. */
+    linesWith(headers: Record<string, string>): string {
+      for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value)
+      return linesBeside(headers) + headerLines(headers)
+    }
+
+    /** Answers with {@link linesWith} of before. */
+    endReady(lines: string, body: string, encoding: 'latin1' | 'utf8'): void {
+      this.ready = lines
+      this.end(body, encoding)
+    }
+
+    override getHeader(name: string) {
+      return super.getHeader(name) ?? values.get(name.toLowerCase())
+    }
+
+    override hasHeader(name: string): boolean {
+      return super.hasHeader(name) || values.has(name.toLowerCase())
+    }
+
+    _storeHeader(firstLine: string, given: Given): void {
+      const { requestId } = this.req
+      const id = requestId === undefined ? '' : `x-request-id: ${requestId}\r\n`
+      storeHeader.call(this, firstLine + (this.ready ?? linesBeside(given)) + id, given)
+    }
+  }
 }
 
 function namesOf(given: Record<string, unknown> | readonly unknown[]): string[] {
   return Array.isArray(given) ? given.flat().map(String) : Object.keys(given)
 }
 
+export type StandingResponse = InstanceType<NonNullable<ReturnType<typeof createStandingResponse>>>
+
 /** Whether it has them already. What answers an injected request has not. */
-export function hasStandingHeaders(response: ServerResponse): boolean {
-  return 'hasStandingHeaders' in response
+export function hasStandingHeaders(response: ServerResponse): response is StandingResponse {
+  return 'endReady' in response
 }
 
 /** As they stand in the head of an answer. */
-export function headerLines(headers: Record<string, string>): string {
+function headerLines(headers: Record<string, string>): string {
   return Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
