@@ -36,7 +36,7 @@ export default fp<{ metrics: Metrics }>(
 
     function seriesOf(method: string, route: string, status: string) {
       return {
-        count: requests.labels({ method, route, status }),
+        count: requests.tally({ method, route, status }),
         duration: durations.labels({ method, route })
       }
     }
