@@ -27,6 +27,8 @@ export function createTokenCheck(
     token: string,
     audience: string | null
   ): Promise<AccessTokenClaims | null> {
+    const recalled = recallToken(token, audience)
+    if (recalled !== null) return recalled
     const claims = await accessTokens.verify(token, audience)
     if (claims === null) {
       checks.count('invalid')
