@@ -14,7 +14,7 @@ const durations = metrics.histogram(
   [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 )
 const labels = { method: 'GET', route: '/verify-token' }
-const request = requests.labels({ ...labels, status: '2xx' })
+const request = requests.tally({ ...labels, status: '2xx' })
 const duration = durations.labels(labels)
 
 function time(name: string, work: () => void): void {

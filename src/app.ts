@@ -20,7 +20,8 @@ import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import requestMetrics from './http/request-metrics.ts'
-import securityHeaders, { headersOf } from './http/security-headers.ts'
+import shortPaths from './http/short-paths.ts'
+import securityHeaders, { standingHeadersOf } from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { openMailTemplates } from './mail/render.ts'
 import { mailDirectoryOf, openMail } from './mail/room.ts'
@@ -75,8 +76,8 @@ declare module 'fastify' {
 export async function buildApp(config: PlatformConfig) {
   const { issuer } = config
   const look = readLook(config)
-  const fixed = await headersOf(issuer)
-  const app = fastify(serverOptions(config, fixed))
+  const standing = await standingHeadersOf(issuer)
+  const app = fastify(serverOptions(config, standing))
   const onFault = (error: unknown) => {
     app.log.warn({ err: error }, 'background work failed, it will be tried again')
   }
@@ -128,11 +129,13 @@ export async function buildApp(config: PlatformConfig) {
 
   // Doors: how bytes come in, who may pass, how errors go out.
   await app.register(problems, { renderPage: createErrorPage(pages) })
-  await app.register(requestLog)
   await app.register(requestMetrics, { metrics: platform.metrics })
+  await app.register(requestLog)
   await app.register(drain)
   await app.register(cookies, { issuer })
-  await app.register(securityHeaders, { fixed, corsOrigins: config.corsOrigins })
+  await app.register(securityHeaders, { standing, corsOrigins: config.corsOrigins })
+  const isTraced = config.traceEndpoint !== undefined
+  await app.register(shortPaths, { isTraced })
   await app.register(jsonBody)
   await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
   await app.register(access, { findPrincipal: sessions.findPrincipal, now: clock.now })
@@ -156,7 +159,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(initialAccessTokenRoutes, oauth)
   if (config.dynamicRegistration !== 'off') await app.register(registrationRoutes, oauth)
   await app.register(metadataRoutes, { ...config, uiLocales: LANGUAGES })
-  await app.register(tokenRoutes, { checkToken: tokens.checkToken, issuer })
+  await app.register(tokenRoutes, { ...tokens, issuer })
   await app.register(signingRoutes, signing)
   await app.register(healthRoutes, {
     isDatabaseUp: () => postgres.isReachable(),

@@ -20,12 +20,14 @@ export function addHashingMetrics(
     'password_hashes_shed_total',
     'Password hashes refused because too many wait: the answer is 503'
   )
-  const duration = metrics.histogram(
-    'password_hash_seconds',
-    'Time that one password hash takes, without the wait for it',
-    [],
-    BUCKETS_SECONDS
-  )
+  const duration = metrics
+    .histogram(
+      'password_hash_seconds',
+      'Time that one password hash takes, without the wait for it',
+      [],
+      BUCKETS_SECONDS
+    )
+    .labels({})
 
   async function time<T>(job: () => Promise<T>): Promise<T> {
     const startedAtMs = performance.now()

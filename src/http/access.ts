@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { ADMIN_SCOPE } from '../accounts/roles.ts'
@@ -95,8 +96,13 @@ function isRead({ method }: FastifyRequest): boolean {
  * Of two headers Node would take the first, and a proxy before us perhaps the last: neither counts.
  */
 export function bearerToken(request: FastifyRequest): string | null {
-  if (countOf(request.raw.rawHeaders, AUTHORIZATION) > 1) return null
-  const match = /^Bearer +([\w~+/.-]+=*)$/i.exec(request.headers.authorization ?? '')
+  return bearerTokenOf(request.raw)
+}
+
+/** The same of Node's request. */
+export function bearerTokenOf({ rawHeaders, headers }: IncomingMessage): string | null {
+  if (countOf(rawHeaders, AUTHORIZATION) > 1) return null
+  const match = /^Bearer +([\w~+/.-]+=*)$/i.exec(headers.authorization ?? '')
   return match?.[1] ?? null
 }
 

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Metrics } from '../platform/metrics.ts'
+import type { AnsweredRequest } from './request-log.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** What was refused before there was a route, whose hooks would have counted it. */
     countUnrouted: (method: string, status: number) => void
+    countRequest: (request: AnsweredRequest) => void
   }
 }
 
@@ -34,7 +36,7 @@ export default fp<{ metrics: Metrics }>(
 
     function seriesOf(method: string, route: string, status: string) {
       return {
-        count: requests.labels({ method, route, status }),
+        count: requests.tally({ method, route, status }),
         duration: durations.labels({ method, route })
       }
     }
@@ -43,16 +45,13 @@ export default fp<{ metrics: Metrics }>(
       const labels = { method: labelOf(method), route: 'none', status: classOf(status) }
       requests.inc(labels)
     })
-    app.addHook('onResponse', (request, reply, next) => {
-      const method = labelOf(request.method)
-      const route = request.routeOptions.url ?? 'none'
-      const status = classOf(reply.statusCode)
-      const key = `${method} ${route} ${status}`
+    app.decorate('countRequest', ({ method: name, route, status, ms }) => {
+      const method = labelOf(name)
+      const key = `${method} ${route} ${Math.floor(status / 100)}`
       let known = series.get(key)
-      if (known === undefined) series.set(key, (known = seriesOf(method, route, status)))
+      if (known === undefined) series.set(key, (known = seriesOf(method, route, classOf(status))))
       known.count.inc()
-      known.duration.observe(reply.elapsedTime / 1_000)
-      next()
+      known.duration.observe(ms / 1_000)
     })
     done()
   },

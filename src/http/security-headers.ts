@@ -1,10 +1,14 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { lazyCompilers } from './lazy-compilers.ts'
+import { hasStandingHeaders } from './standing-headers.ts'
 
-export type SecurityHeadersOptions = { fixed: Record<string, string>; corsOrigins: string[] }
+/** What scripts of other origins may read of an answer. */
+const EXPOSED = ['retry-after', 'www-authenticate', 'x-request-id', 'dpop-nonce']
+
+export type SecurityHeadersOptions = { standing: Record<string, string>; corsOrigins: string[] }
 
 /** What clients call from whatever page they live on: no cookie opens anything there. */
 const OPEN_TO_ALL =
@@ -12,41 +16,69 @@ const OPEN_TO_ALL =
 
 /** On every answer: nothing from elsewhere, no inline script, no frame around us. */
 export default fp<SecurityHeadersOptions>(
-  async (app: FastifyInstance, { fixed, corsOrigins }) => {
+  async (app: FastifyInstance, { standing, corsOrigins }) => {
     app.addHook('onRequest', (_request, reply, next) => {
-      reply.headers(fixed)
+      if (!hasStandingHeaders(reply.raw)) reply.headers(standing)
       next()
     })
     const shared: FastifyCorsOptions = {
       methods: ['GET', 'POST', 'PUT', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type', 'dpop'],
-      exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id', 'dpop-nonce'],
+      exposedHeaders: EXPOSED,
       maxAge: 600,
       strictPreflight: false
     }
     const forAll: FastifyCorsOptions = { ...shared, origin: '*', credentials: false }
     const forListed: FastifyCorsOptions = { ...shared, origin: corsOrigins, credentials: true }
-    await app.register(cors, {
+    await app.register(corsForOrigins, {
       delegator: ({ url }, choose) => {
         choose(null, OPEN_TO_ALL.test(url) ? forAll : forListed)
       }
     })
-    app.addHook('onSend', (_request, reply, payload, next) => {
+    app.addHook('onSend', ({ headers }, reply, payload, next) => {
       // Credentials are for the listed origins; what is open to all, or closed, needs none.
-      const allowed = reply.getHeader('access-control-allow-origin')
-      if (allowed === undefined || allowed === '*') {
-        reply.removeHeader('access-control-allow-credentials')
+      if (headers.origin !== undefined || reply.request.method === 'OPTIONS') {
+        const allowed = reply.getHeader('access-control-allow-origin')
+        if (allowed === undefined || allowed === '*') {
+          reply.removeHeader('access-control-allow-credentials')
+        }
       }
-      // Answers are about one person, unless a route says otherwise.
-      if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
       next(null, payload)
     })
   },
   { name: 'security-headers', fastify: '5.x' }
 )
 
+/**
+ * The plugin for requests that a browser sends from another origin. It goes through all its options for every
+ * request, and says to all others what stands already, or what it says to everybody.
+ */
+const corsForOrigins = fp<FastifyCorsOptions>((app, options, done) => {
+  const addHook = (name: 'onRequest', ask: onRequestHookHandler) =>
+    app.addHook(name, (request, reply, next) => {
+      const { method, headers, url } = request
+      if (headers.origin !== undefined || method === 'OPTIONS') {
+        ask.call(app, request, reply, next)
+        return
+      }
+      if (OPEN_TO_ALL.test(url)) reply.header('access-control-allow-origin', '*')
+      next()
+    })
+  cors(Object.create(app, { addHook: { value: addHook } }) as FastifyInstance, options, done)
+})
+
+/** What every answer says unless its route says otherwise: about one person, and nobody's to keep. */
+export async function standingHeadersOf(issuer: string): Promise<Record<string, string>> {
+  return {
+    ...(await headersOf(issuer)),
+    'cache-control': 'no-store',
+    vary: 'Origin',
+    'access-control-expose-headers': EXPOSED.join(', ')
+  }
+}
+
 /** What Helmet says for this issuer. It works that out anew for every answer, so it is asked once. */
-export async function headersOf(issuer: string): Promise<Record<string, string>> {
+async function headersOf(issuer: string): Promise<Record<string, string>> {
   const probe = fastify({ schemaController: { compilersFactory: lazyCompilers } })
   await probe.register(helmet, {
     contentSecurityPolicy: {

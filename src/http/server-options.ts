@@ -12,6 +12,8 @@ import { v4 as uuidv4 } from 'uuid'
 import type { Config } from '../config.ts'
 import { lazyCompilers } from './lazy-compilers.ts'
 import { logStream } from './log-stream.ts'
+import { RequestLogger } from './request-logger.ts'
+import { createStandingResponse, hasStandingHeaders } from './standing-headers.ts'
 
 const BODY_LIMIT_BYTES = 64 * 1_024
 const HEADER_LIMIT_BYTES = 16 * 1_024
@@ -21,14 +23,11 @@ const TIMEOUT_CHECK_MS = 1_000
 /** How bytes come in. The ajv options are the point: nothing is coerced, dropped or filled in. */
 export function serverOptions(
   { logLevel, trustedProxies }: Config,
-  securityHeaders: Record<string, string>
+  standingHeaders: Record<string, string>
 ) {
   // On what is refused before there is a route, whose hooks would have set them.
-  const bareHeaders = {
-    ...securityHeaders,
-    'content-type': 'application/problem+json',
-    'cache-control': 'no-store'
-  }
+  const bareHeaders = { ...standingHeaders, 'content-type': 'application/problem+json' }
+  const ServerResponse = createStandingResponse(standingHeaders)
   return {
     logger: { level: logLevel, serializers: { err: describeError }, stream: logStream },
     logController: new LogController({ disableRequestLogging: true }),
@@ -37,10 +36,12 @@ export function serverOptions(
     http: {
       maxHeaderSize: HEADER_LIMIT_BYTES,
       headersTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      ...(ServerResponse && { ServerResponse })
     },
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
-    genReqId: () => uuidv4(),
+    genReqId: (request) => (request.requestId = uuidv4()),
+    childLoggerFactory: (logger, bindings) => new RequestLogger(logger, bindings),
     return503OnClosing: false,
     clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
       const status = refuseMalformed(error, socket, bareHeaders)
@@ -109,7 +110,10 @@ function refuseUnroutable(
   const problem = { type: 'about:blank', title: 'Bad request', status: 400, detail }
   void reply
     .code(400)
-    .headers({ ...bareHeaders, 'x-request-id': request.id })
+    .headers({
+      ...bareHeaders,
+      ...(!hasStandingHeaders(reply.raw) && { 'x-request-id': request.id })
+    })
     .send(JSON.stringify({ ...problem, code: 'invalid_request' }))
   note(request.server, request.method, 400, request.id)
 }

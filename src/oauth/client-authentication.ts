@@ -107,6 +107,7 @@ function readBasic(authorization: string): { id: string; secret: string } {
 }
 
 function decodeForm(text: string): string | null {
+  if (/^[\w.-]*$/.test(text)) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {

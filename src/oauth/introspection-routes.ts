@@ -1,9 +1,10 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { sendPrebuilt } from '../http/prebuilt.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import type { Introspection } from './introspection.ts'
+import type { Introspection, IntrospectionAnswer } from './introspection.ts'
 import type { RevokeToken } from './revocation.ts'
 import { CLIENT_PARAMETERS } from './token-schemas.ts'
 
@@ -20,6 +21,15 @@ const IntrospectionAnswerBody = Type.Object(
   { active: Type.Boolean() },
   { additionalProperties: true, description: 'RFC 7662 §2.2; as a JWT if Accept asks for it' }
 )
+
+/** A token that is asked about again has the same answer, remembered with its claims. */
+const texts = new WeakMap<IntrospectionAnswer, string>()
+
+function jsonOf(answer: IntrospectionAnswer): string {
+  const known = texts.get(answer) ?? JSON.stringify(answer)
+  texts.set(answer, known)
+  return known
+}
 
 export type IntrospectionRoutesOptions = {
   authenticateClient: AuthenticateClient
@@ -52,7 +62,10 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
     async ({ headers, body }, reply) => {
       const caller = await authenticateClient(headers.authorization, body)
       const wantsJwt = headers.accept?.includes(JWT_ANSWER) ?? false
-      if (!wantsJwt) return introspection.introspect(caller, body.token)
+      if (!wantsJwt) {
+        const answer = await introspection.introspect(caller, body.token)
+        return sendPrebuilt(reply, jsonOf(answer), 'application/json; charset=utf-8')
+      }
       const jwt = await introspection.introspectSigned(caller, body.token)
       return reply
         .type(JWT_ANSWER)

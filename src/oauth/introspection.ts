@@ -73,7 +73,14 @@ export function createIntrospection(deps: IntrospectionDeps) {
   return { introspect, introspectSigned }
 }
 
+/** A token that is asked about again has the same claims, remembered with it: so is what they say. */
+const answers = new WeakMap<AccessTokenClaims, IntrospectionAnswer>()
+
 function describe(claims: AccessTokenClaims): IntrospectionAnswer {
+  const known = answers.get(claims)
+  if (known !== undefined) return known
   const tokenType = claims.cnf === undefined ? ('Bearer' as const) : ('DPoP' as const)
-  return { active: true, token_type: tokenType, ...claims }
+  const answer = { active: true as const, token_type: tokenType, ...claims }
+  answers.set(claims, answer)
+  return answer
 }

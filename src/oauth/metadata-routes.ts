@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { Type } from 'typebox'
-import { sendPrebuilt } from '../http/prebuilt.ts'
+import { sendReady } from '../http/short-paths.ts'
 import { serverMetadata, type MetadataOptions } from './metadata.ts'
 
 const MAX_AGE_SECONDS = 300
@@ -9,10 +9,19 @@ const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: 
 
 /** RFC 8414 §3 and OpenID Connect Discovery §4: one truth under two names. */
 export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, options, done) => {
-  const body = JSON.stringify(serverMetadata(options))
+  const ready = {
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': `public, max-age=${MAX_AGE_SECONDS}`,
+      'access-control-allow-origin': '*'
+    },
+    body: JSON.stringify(serverMetadata(options))
+  }
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
+    const path = `/.well-known/${name}`
+    app.answerShortly(path, () => ready)
     app.get(
-      `/.well-known/${name}`,
+      path,
       {
         config: { access: 'public' },
         schema: {
@@ -21,10 +30,7 @@ export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, opti
           response: { 200: Metadata }
         }
       },
-      (_request, reply) => {
-        reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`)
-        return sendPrebuilt(reply, body)
-      }
+      (_request, reply) => sendReady(reply, ready)
     )
   }
   done()

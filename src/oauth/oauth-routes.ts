@@ -25,10 +25,6 @@ export type OAuthRoutesOptions = TokenRoutesOptions &
 export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, options) => {
   app.removeContentTypeParser('application/json')
   await app.register(formbody, { parser: parseForm })
-  app.addHook('onSend', (_request, reply, payload, next) => {
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
-    next(null, payload)
-  })
   app.setErrorHandler(createErrorWriter(refuseForm))
   await app.register(oauthTokenRoutes, options)
   await app.register(userinfoRoutes, options)
@@ -38,12 +34,13 @@ export const oauthRoutes: FastifyPluginAsync<OAuthRoutesOptions> = async (app, o
 }
 
 /** Empty values are as if they were not there (RFC 6749 §3.2); a repeated one stays an array and fails. */
-function parseForm(body: string): Record<string, string | string[]> {
-  const fields = Object.entries(parse(body)).filter(
-    (field): field is [string, string | string[]] => field[1] !== undefined && field[1] !== ''
-  )
-  return Object.fromEntries(fields)
+function parseForm(body: string): Fields {
+  const fields = parse(body)
+  if (!Object.values(fields).includes('')) return fields
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''))
 }
+
+type Fields = Record<string, string | string[] | undefined>
 
 /** What a schema found wrong. */
 export type Violation = { instancePath: string; keyword: string; params: object }

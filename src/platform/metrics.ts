@@ -1,12 +1,6 @@
-import {
-  AggregatorRegistry,
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  Registry
-} from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { ProblemError } from '../errors.ts'
+import { createHistogram, TalliedCounter, type Tally } from './series.ts'
 import { answerForWorkers, gatherFromWorkers } from './workers.ts'
 
 const PREFIX = 'latchkey_'
@@ -24,8 +18,8 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     name: string,
     help: string,
     labelNames: readonly Label[] = []
-  ): Counter<Label> {
-    return new Counter({ name: PREFIX + name, help, labelNames, registers: [registry] })
+  ): TalliedCounter<Label> {
+    return new TalliedCounter({ name: PREFIX + name, help, labelNames, registers: [registry] })
   }
 
   /** How long something takes, in seconds: `name` ends in `_seconds`. */
@@ -34,9 +28,8 @@ export function createMetrics({ ofProcess }: { ofProcess: boolean }) {
     help: string,
     labelNames: readonly Label[],
     buckets: number[]
-  ): Histogram<Label> {
-    const named = { name: PREFIX + name, help, labelNames, buckets }
-    return new Histogram({ ...named, registers: [registry] })
+  ) {
+    return createHistogram({ name: PREFIX + name, help, labelNames, buckets, registry })
   }
 
   /** Counts by `outcome`. Every one is there from the start: a rate over a series that begins with its first fault would miss it. */
@@ -119,16 +112,12 @@ type OfWorkers = 'max' | 'sum'
 export type LabelledValue<Label extends string> = { labels: Record<Label, string>; value: number }
 
 function createOutcomeCounter<Outcome extends string>(
-  counter: Counter<'outcome'>,
+  counter: TalliedCounter<'outcome'>,
   known: readonly Outcome[]
 ) {
-  const children = new Map<string, Counter.Internal>()
-  for (const outcome of [...known, 'error']) {
-    const child = counter.labels({ outcome })
-    child.inc(0)
-    children.set(outcome, child)
-  }
-  const rest = counter.labels({ outcome: 'error' })
+  const rest = counter.tally({ outcome: 'error' })
+  const children = new Map<string, Tally>([['error', rest]])
+  for (const outcome of known) children.set(outcome, counter.tally({ outcome }))
 
   function count(outcome: Outcome): void {
     children.get(outcome)?.inc()

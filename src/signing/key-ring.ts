@@ -64,13 +64,16 @@ export async function openKeyRing(deps: KeyRingDeps) {
     readAt = startedAt
   })
 
+  /** Whether a key that was dropped more than a second ago is dropped here too. */
+  const isFresh = () => elapsedMs(readAt) <= FRESH_MS
+
   /**
    * Before anything is verified: a server that was frozen or cut off may hold keys that were dropped meanwhile.
    * @throws {UnavailableError} when Postgres does not say: 503, not 401
    */
   async function catchUp(): Promise<void> {
     // What was asked before a freeze may be answered after it: then once more.
-    for (let tries = 0; tries < 2 && elapsedMs(readAt) > FRESH_MS; tries += 1) {
+    for (let tries = 0; tries < 2 && !isFresh(); tries += 1) {
       await reload().catch((error: unknown) => {
         throw new UnavailableError('the signing keys cannot be read', error)
       })
@@ -133,6 +136,7 @@ export async function openKeyRing(deps: KeyRingDeps) {
     signingKey,
     verificationKey,
     reload,
+    isFresh,
     catchUp,
     jwks: () => published,
     /** Every key of the rings that was ever made, with its dates: oldest first, the reserves last. */

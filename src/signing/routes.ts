@@ -1,7 +1,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { Type } from 'typebox'
-import { sendPrebuilt } from '../http/prebuilt.ts'
-import type { KeyRing } from './key-ring.ts'
+import { sendReady } from '../http/short-paths.ts'
+import type { KeyRing, PublishedKeys } from './key-ring.ts'
 import { JWKS_MAX_AGE_SECONDS } from './timeline.ts'
 
 const common = { kid: Type.String(), use: Type.Literal('sig') }
@@ -40,8 +40,20 @@ export const signingRoutes: FastifyPluginCallback<SigningRoutesOptions> = (
   { keyRing },
   done
 ) => {
+  const path = '/.well-known/jwks.json'
+  let made = readyOf(keyRing.jwks())
+
+  function ready() {
+    const published = keyRing.jwks()
+    if (made.headers.etag !== published.etag) made = readyOf(published)
+    return made
+  }
+
+  app.answerShortly(path, ({ headers }) =>
+    headers['if-none-match'] === undefined ? ready() : undefined
+  )
   app.get(
-    '/.well-known/jwks.json',
+    path,
     {
       config: { access: 'public' },
       schema: {
@@ -54,15 +66,25 @@ export const signingRoutes: FastifyPluginCallback<SigningRoutesOptions> = (
       }
     },
     (request, reply) => {
-      const { body, etag } = keyRing.jwks()
-      reply.header('etag', etag)
-      reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
-      reply.header('access-control-allow-origin', '*')
-      if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
-      return sendPrebuilt(reply, body)
+      const answer = ready()
+      const { 'content-type': _type, ...shared } = answer.headers
+      if (isKnown(request.headers['if-none-match'], shared.etag)) {
+        return reply.headers(shared).code(304).send()
+      }
+      return sendReady(reply, answer)
     }
   )
   done()
+}
+
+function readyOf({ body, etag }: PublishedKeys) {
+  const headers = {
+    'content-type': 'application/json',
+    etag,
+    'cache-control': `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
+    'access-control-allow-origin': '*'
+  }
+  return { headers, body }
 }
 
 /** RFC 9110 §13.1.2: a list, compared weakly, for a proxy that compresses makes the tag weak. */

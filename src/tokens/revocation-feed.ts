@@ -78,13 +78,21 @@ export async function startRevocationFeed({
     )
   }
 
+  const isAnyKnown = (token: TokenIdentity) =>
+    isKnown(token) || token.exchanged_from?.some(isKnown) === true
+
+  const isFresh = () => performance.now() - readAtMs <= FRESH_MS
+
+  /** Whether it is certain, from memory alone, that a verified token has not been revoked. */
+  const isSurelyLive = (token: TokenIdentity) => isFresh() && !isAnyKnown(token)
+
   /**
    * Whether a verified token has been revoked, or one that it was made from.
    * @throws {UnavailableError} when the feed is stale and Postgres does not answer either: 503, not 401
    */
   async function isRevoked(token: TokenIdentity): Promise<boolean> {
-    if (isKnown(token) || token.exchanged_from?.some(isKnown) === true) return true
-    if (performance.now() - readAtMs <= FRESH_MS) return false
+    if (isAnyKnown(token)) return true
+    if (isFresh()) return false
     const verdicts = await Promise.all(identitiesOf(token).map(store.isRevoked))
     return verdicts.includes(true)
   }
@@ -103,7 +111,7 @@ export async function startRevocationFeed({
   /** Since the last read that succeeded began. */
   const ageSeconds = () => (performance.now() - readAtMs) / 1_000
 
-  return { isRevoked, announce, ageSeconds, stop }
+  return { isRevoked, isSurelyLive, announce, ageSeconds, stop }
 }
 
 /** What another server announced. A message can only ever add a refusal; a malformed one adds nothing. */

@@ -29,8 +29,8 @@ export async function openTokens(
     audience: config.accessTokenAudience,
     ttlSeconds: config.accessTokenTtlSeconds
   })
-  const checkToken = createTokenCheck(accessTokens, revocationFeed, metrics)
-  return { accessTokens, checkToken, revocationFeed, stop: revocationFeed.stop }
+  const checks = createTokenCheck(accessTokens, revocationFeed, metrics)
+  return { accessTokens, ...checks, revocationFeed, stop: revocationFeed.stop }
 }
 
 export type Tokens = Awaited<ReturnType<typeof openTokens>>

@@ -1,14 +1,15 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ProblemError } from '../errors.ts'
-import { bearerToken } from '../http/access.ts'
-import { sendPrebuilt } from '../http/prebuilt.ts'
+import { bearerToken, bearerTokenOf } from '../http/access.ts'
 import { tellWho } from '../http/request-origin.ts'
 import { problems } from '../http/schemas.ts'
+import { sendReady, type ReadyAnswer } from '../http/short-paths.ts'
 import { FIRST_PARTY_CLIENT } from '../sessions/session.ts'
 import type { AccessTokenClaims } from './access-token.ts'
 import { identityHeaders } from './identity-headers.ts'
-import type { TokenCheck } from './token-check.ts'
+import type { TokenChecks } from './token-check.ts'
 
 const VerifyQuery = Type.Object(
   { audience: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })) },
@@ -20,14 +21,21 @@ const VerifyAnswer = Type.Object({ active: Type.Literal(true) }, { additionalPro
 
 const VERIFY_PATHS = ['/auth/verify-token', '/verify-token']
 
-export type TokenRoutesOptions = { checkToken: TokenCheck; issuer: string }
+export type TokenRoutesOptions = TokenChecks & { issuer: string }
 
 export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
   app,
-  { checkToken, issuer },
+  { checkToken, recallToken, issuer },
   done
 ) => {
+  function answerShortly(request: IncomingMessage): ReadyAnswer | undefined {
+    const token = bearerTokenOf(request)
+    const claims = token === null ? null : recallToken(token, issuer)
+    return claims === null || claims.cnf !== undefined ? undefined : answerOf(claims)
+  }
+
   for (const path of VERIFY_PATHS) {
+    app.answerShortly(path, answerShortly)
     app.get(
       path,
       {
@@ -50,12 +58,9 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
         if (claims === null || claims.cnf !== undefined) {
           throw new ProblemError('invalid_access_token', 'This token is not valid (any more).')
         }
-        // Of another client's token `sub` may be a pseudonym, which is nobody's id.
-        const userId = claims.client_id === FIRST_PARTY_CLIENT ? claims.sub : undefined
-        tellWho(request, { userId, sessionId: claims.sid })
-        const { headers, body } = answerOf(claims)
-        reply.headers(headers)
-        return sendPrebuilt(reply, body, 'application/json; charset=utf-8')
+        const answer = answerOf(claims)
+        tellWho(request, answer)
+        return sendReady(reply, answer)
       }
     )
   }
@@ -63,13 +68,18 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
 }
 
 /** A token that is asked about again has the same claims, remembered with it: so is what they say. */
-const answers = new WeakMap<AccessTokenClaims, { headers: Record<string, string>; body: string }>()
+const answers = new WeakMap<AccessTokenClaims, ReadyAnswer>()
 
-function answerOf(claims: AccessTokenClaims) {
+function answerOf(claims: AccessTokenClaims): ReadyAnswer {
   const known = answers.get(claims)
   if (known !== undefined) return known
-  const body = JSON.stringify({ active: true, ...claims })
-  const answer = { headers: identityHeaders(claims), body }
+  const answer = {
+    headers: { ...identityHeaders(claims), 'content-type': 'application/json; charset=utf-8' },
+    body: JSON.stringify({ active: true, ...claims }),
+    // Of another client's token `sub` may be a pseudonym, which is nobody's id.
+    userId: claims.client_id === FIRST_PARTY_CLIENT ? claims.sub : undefined,
+    sessionId: claims.sid
+  }
   answers.set(claims, answer)
   return answer
 }

@@ -95,6 +95,17 @@ void t.test('a request, logged: one line with its route, status and id', async (
   t.equal(lines().filter(({ reqId }) => reqId === id).length, 1)
 })
 
+void t.test('what is answered before any hook: one line, as every request has', async (t) => {
+  const path = '/.well-known/jwks.json'
+  const answer = await fetch(server.url + path)
+  const usual = await fetch(`${server.url}/livez`)
+  const line = await lineOf(answer)
+  t.match(line, { level: 30, method: 'GET', route: path, status: 200, ms: Number })
+  t.strictSame(Object.keys(line), Object.keys(await lineOf(usual)))
+  const id = answer.headers.get('x-request-id')
+  t.equal(lines().filter(({ reqId }) => reqId === id).length, 1)
+})
+
 void t.test('a URL that cannot be read: logged as well, without the URL', async (t) => {
   const answer = await fetch(`${server.url}/%E0%${CANARY}`)
   t.equal(answer.status, 400)
