@@ -2,6 +2,7 @@ import pg from 'pg'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
 import { userPlace } from '../../src/accounts/user.ts'
+import { hex } from '../../src/lib/hex.ts'
 import type { Platform } from '../../src/platform/open-platform.ts'
 import {
   ADMINISTRATORS,
@@ -120,7 +121,6 @@ async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Prom
 }
 
 const KEY = Buffer.alloc(32, 7)
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** One in five has a username, one in a thousand is disabled; $6 says how far apart the administrators are. */
 const PEOPLE = `

@@ -1,3 +1,4 @@
+import { shareByKey } from '../lib/share.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { isClientId, type Client } from './client.ts'
 
@@ -43,7 +44,10 @@ const FIND = {
 }
 
 export function createClientStore(postgres: Postgres) {
-  const underWay = new Map<string, Promise<Client | null>>()
+  const read = shareByKey(async (id) => {
+    const [client] = await postgres.query<Client>(FIND, [id])
+    return client ?? null
+  })
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
@@ -52,14 +56,7 @@ export function createClientStore(postgres: Postgres) {
    */
   async function find(id: string): Promise<Client | null> {
     if (!isClientId(id)) return null
-    const asked = underWay.get(id) ?? read(id).finally(() => underWay.delete(id))
-    underWay.set(id, asked)
-    return asked
-  }
-
-  async function read(id: string): Promise<Client | null> {
-    const [client] = await postgres.query<Client>(FIND, [id])
-    return client ?? null
+    return read(id)
   }
 
   return { find }
