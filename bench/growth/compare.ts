@@ -94,7 +94,8 @@ try {
     `${'operation'.padEnd(24)}  empty/s   grown/s   ratio   p99 ms            server CPU µs    Postgres CPU µs  ratio`
   )
   for (const operation of OPERATIONS) {
-    if (operation.name.startsWith(options.only)) await compare(operation, subjects)
+    if (options.only.split('|').some((name) => operation.name.startsWith(name)))
+      await compare(operation, subjects)
   }
 } finally {
   for (const subject of subjects) await subject.close()

@@ -31,6 +31,7 @@ export async function startSubject(
     KEY_ENCRYPTION_KEY,
     PORT: String(port),
     LOG_LEVEL: 'warn',
+    ARGON2_WAIT_MS: '60000',
     RATE_LIMIT_LOGIN_PER_MINUTE: MANY,
     SESSIONS_PER_USER: '10000',
     PURGE_INTERVAL_SECONDS: '86400',
