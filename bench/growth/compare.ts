@@ -1,4 +1,4 @@
-// npm run bench:growth [-- --scale 1 --data DIR --seconds 3 --rounds 5]: what growth costs. The same
+// npm run bench:growth [-- --scale 1 --data DIR --seconds 3 --rounds 5 --only 'refresh|audit']: what growth costs. The same
 // operations on an all but empty database and on a grown one, in turn.
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
