@@ -8,13 +8,16 @@ export type BenchDatabase = { name: string; url: string; population: Population 
 
 /** Both databases are sealed with one key: nothing in them is worth another. */
 export const KEY_ENCRYPTION_KEY = '11'.repeat(32)
-/** About what one asks of a Postgres with 16 GB; the same for both databases. */
-const POSTGRES = {
-  shared_buffers: '2GB',
+/**
+ * At full scale about what one asks of a Postgres with 16 GB; the same for both databases. Of a smaller one as small
+ * a part fits.
+ */
+const settingsFor = (scale: number) => ({
+  shared_buffers: `${Math.max(64, Math.round(2_048 * scale))}MB`,
   max_wal_size: '8GB',
   wal_level: 'minimal',
   max_wal_senders: '0'
-}
+})
 /** So little that every row is in memory. */
 const EMPTY_SCALE = 0.0002
 
@@ -23,7 +26,7 @@ const EMPTY_SCALE = 0.0002
  * @returns both, and what stops the server; the data stays
  */
 export async function openDatabases(dataDir: string, scale: number, tell: (line: string) => void) {
-  const postgres = await startEmbeddedPostgres({ dataDir, settings: POSTGRES })
+  const postgres = await startEmbeddedPostgres({ dataDir, settings: settingsFor(scale) })
   try {
     const empty = await openDatabase(postgres.url, 'empty', EMPTY_SCALE, tell)
     const grown = await openDatabase(

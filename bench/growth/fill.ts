@@ -2,8 +2,10 @@ import pg from 'pg'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
 import { userPlace } from '../../src/accounts/user.ts'
+import { hex } from '../../src/lib/hex.ts'
 import type { Platform } from '../../src/platform/open-platform.ts'
 import {
+  ADMINISTRATORS,
   emailOf,
   idInSql,
   PASSWORD,
@@ -108,7 +110,8 @@ async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Prom
             )
           )
         ),
-        passwordHash
+        passwordHash,
+        Math.max(1, Math.floor(population.users / ADMINISTRATORS))
       ])
       const keyPlace = (row: string) => ({ table: 'audit_key', column: 'sealed_key', row })
       const sealedKeys = ids.map((id) => hex(sealer.sealBytes('audit', KEY, keyPlace(id))))
@@ -118,9 +121,8 @@ async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Prom
 }
 
 const KEY = Buffer.alloc(32, 7)
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-/** One in five has a username, one in a thousand is disabled, one in ten thousand an administrator. */
+/** One in five has a username, one in a thousand is disabled; $6 says how far apart the administrators are. */
 const PEOPLE = `
   WITH person AS (
     SELECT *, to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)::timestamptz(3) AS at
@@ -130,7 +132,7 @@ const PEOPLE = `
   INSERT INTO users (id, email_index, email_index_next, email_sealed, email_verified_at, username, password_hash, roles, status,
                      created_at, updated_at)
   SELECT id, decode(email_index, 'hex'), decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
-         $5, CASE WHEN n % 10000 = 0 THEN '{admin,user}' ELSE '{user}' END::text[],
+         $5, CASE WHEN n % $6 = 0 AND n / $6 < ${ADMINISTRATORS} THEN '{admin,user}' ELSE '{user}' END::text[],
          CASE WHEN n % 1000 = 999 THEN 'disabled' ELSE 'active' END::user_status, at, at
     FROM person`
 

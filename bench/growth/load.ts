@@ -2,18 +2,26 @@ import { Agent, request } from 'node:http'
 import { once } from 'node:events'
 
 export type Answer = { status: number; body: string; tookMs: number }
-export type Ask = { method?: string; path: string; token?: string; body?: object }
+export type Ask = {
+  method?: string
+  path: string
+  /** What `Authorization` says; nothing where there is none. */
+  authorization?: string
+  /** JSON, or a form where it is text. */
+  body?: object | string
+}
 
 /** Keeps its connections open: what is measured is the answer alone. */
 export function createClient(port: number, connections: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
 
-  async function ask({ method = 'GET', path, token, body }: Ask): Promise<Answer> {
-    const text = body === undefined ? '' : JSON.stringify(body)
+  async function ask({ method = 'GET', path, authorization, body }: Ask): Promise<Answer> {
+    const isForm = typeof body === 'string'
+    const text = isForm ? body : body === undefined ? '' : JSON.stringify(body)
     const headers = {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(authorization !== undefined && { authorization }),
       ...(body !== undefined && {
-        'content-type': 'application/json',
+        'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json',
         'content-length': Buffer.byteLength(text)
       })
     }

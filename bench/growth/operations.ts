@@ -1,5 +1,5 @@
 import type { Answer } from './load.ts'
-import { userIdOf } from './population.ts'
+import { ADMINISTRATORS, userIdOf } from './population.ts'
 import type { Subject } from './subject.ts'
 
 export type Operation = {
@@ -13,9 +13,14 @@ const people = (query: string) => (subject: Subject) => subject.admin(`/admin/us
 const somebody = ({ population }: Subject) =>
   userIdOf(Math.floor(Math.random() * population.users), population)
 
+/** Typed in full, so that one row is looked at however many there are. */
+const someUsername = ({ population: { users } }: Subject) =>
+  `person${users - 5 - 5 * Math.floor(Math.random() * (users / 10))}`
+
 export const OPERATIONS: Operation[] = [
   { name: 'refresh', connections: 8, one: (subject) => subject.refresh() },
   { name: 'verify-token', connections: 8, one: (subject) => subject.verify() },
+  { name: 'introspection', connections: 8, one: (subject) => subject.introspect() },
   { name: 'login', connections: 4, one: (subject) => subject.loginAnybody() },
   { name: 'users, newest', connections: 2, one: people('limit=50') },
   {
@@ -23,9 +28,13 @@ export const OPERATIONS: Operation[] = [
     connections: 2,
     one: (s) => people(`cursor=${somebody(s)}`)(s)
   },
-  { name: 'users, role=admin', connections: 2, one: people('role=admin&limit=1') },
+  { name: 'users, role=admin', connections: 2, one: people(`role=admin&limit=${ADMINISTRATORS}`) },
   { name: 'users, disabled', connections: 2, one: people('status=disabled&limit=1') },
-  { name: 'users, username', connections: 2, one: people('username=person95&limit=1') },
+  {
+    name: 'users, username',
+    connections: 2,
+    one: (s) => people(`username=${someUsername(s)}&limit=1`)(s)
+  },
   { name: 'audit, newest', connections: 2, one: audit('limit=50') },
   { name: 'audit, from the middle', connections: 2, one: (s) => audit(`cursor=${somebody(s)}`)(s) },
   {

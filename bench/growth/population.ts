@@ -9,6 +9,8 @@ export function populationOf(scale: number, asOfMs: number): Population {
   return { users: of(5_000_000), sessions: of(10_000_000), events: of(50_000_000), asOfMs }
 }
 
+/** As many in any database: there are no more of them where there are more people. */
+export const ADMINISTRATORS = 50
 export const PASSWORD = 'sparrow-lantern-42-quartz'
 const DAY_MS = 86_400_000
 /** People came over three years, events are kept for two, sessions are kept for 60 days. */

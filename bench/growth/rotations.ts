@@ -24,6 +24,17 @@ async function weigh({ database }: Subject) {
   return rows[0]
 }
 
+/** Bytes of the row that was rotated most and of the one that was rotated least. */
+async function weighRows({ database }: Subject) {
+  const row = (order: 'ASC' | 'DESC') =>
+    `(SELECT json_build_object('generation', generation, 'bytes', pg_column_size(s.*))
+        FROM session AS s WHERE revoked_at IS NULL ORDER BY generation ${order} LIMIT 1)`
+  const { rows } = await database.query<{ least: object; most: object }>(
+    `SELECT ${row('ASC')} AS least, ${row('DESC')} AS most`
+  )
+  return rows[0]
+}
+
 const databases = await openDatabases(options.data, Number(options.scale), console.log)
 const subject = await startSubject(databases.empty)
 try {
@@ -38,6 +49,7 @@ try {
   console.log('after ', await weigh(subject))
   await subject.database.query('VACUUM session')
   console.log('vacuum', await weigh(subject))
+  console.log('rows  ', await weighRows(subject))
   const each = (ms: number) => `${((ms / ROTATIONS) * 1_000).toFixed(0)} µs`
   console.log(
     `${ROTATIONS} rotations one after the other in ${seconds.toFixed(1)} s; each ` +

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { readConfig } from '../../src/config.ts'
 import { openPlatform } from '../../src/platform/open-platform.ts'
 import { writeRefreshToken } from '../../src/sessions/refresh-token.ts'
+import { createOAuthClient } from '../speed/latchkey.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { freePort } from '../../test/support/server.ts'
 import { KEY_ENCRYPTION_KEY, type BenchDatabase } from './databases.ts'
@@ -30,13 +31,15 @@ export async function startSubject(
     KEY_ENCRYPTION_KEY,
     PORT: String(port),
     LOG_LEVEL: 'warn',
+    ARGON2_WAIT_MS: '60000',
     RATE_LIMIT_LOGIN_PER_MINUTE: MANY,
     SESSIONS_PER_USER: '10000',
     PURGE_INTERVAL_SECONDS: '86400',
+    PATH: process.env['PATH'] ?? '',
     ...more
   }
   const child = spawn(process.execPath, ['src/server.ts'], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env,
     stdio: ['ignore', 'inherit', 'inherit']
   })
   const ready = `http://127.0.0.1:${port}/readyz`
@@ -86,18 +89,35 @@ export async function startSubject(
     }
   }
 
+  const nextAccessToken = () => accessTokens[turn++ % accessTokens.length] ?? ''
   const verify = () =>
-    ask({ path: '/auth/verify-token', token: accessTokens[turn++ % accessTokens.length] ?? '' })
+    ask({ path: '/auth/verify-token', authorization: `Bearer ${nextAccessToken()}` })
+
+  let caller = ''
+  async function introspect(): Promise<Answer> {
+    const body = `token=${nextAccessToken()}`
+    const answer = await ask({
+      method: 'POST',
+      path: '/oauth/introspect',
+      authorization: caller,
+      body
+    })
+    if (!answer.body.includes('"active":true')) throw new Error(answer.body)
+    return answer
+  }
 
   let adminToken = ''
   async function admin(path: string): Promise<Answer> {
-    return ask({ path, token: adminToken })
+    return ask({ path, authorization: `Bearer ${adminToken}` })
   }
 
   async function prepare(): Promise<void> {
     while (accessTokens.length < 500) await refresh()
     const answer = await login(0)
     adminToken = (JSON.parse(answer.body) as { access_token: string }).access_token
+    const service = await createOAuthClient(env, ['Orders', '--service', '--resource-server'])
+    const secret = Buffer.from(`${service.id}:${service.secret}`).toString('base64')
+    caller = `Basic ${secret}`
   }
 
   async function tokensOf(settings: Record<string, string>): Promise<string[]> {
@@ -119,13 +139,18 @@ export async function startSubject(
     )
   }
 
-  /** CPU that the server and its connections to Postgres have used so far, in ms. */
+  const backendMs = new Map<number, number>()
+  /**
+   * CPU that the server and its connections to Postgres have used so far, in ms. Of a connection that has ended
+   * meanwhile, what it had used when it was last looked at.
+   */
   async function cpuMs(): Promise<{ server: number; postgres: number }> {
     const { rows } = await database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`
     )
-    const postgres = rows.reduce((sum, { pid }) => sum + cpuOf(pid), 0)
+    for (const { pid } of rows) backendMs.set(pid, Math.max(cpuOf(pid), backendMs.get(pid) ?? 0))
+    const postgres = [...backendMs.values()].reduce((sum, ms) => sum + ms, 0)
     return { server: cpuOf(child.pid ?? 0), postgres }
   }
 
@@ -157,6 +182,7 @@ export async function startSubject(
     loginAnybody,
     refresh,
     verify,
+    introspect,
     admin,
     prepare,
     cpuMs,

@@ -51,7 +51,7 @@ export async function openLatchkey(place: Place, extra: Record<string, string> =
     ...extra
   }
   await givenPeople(place.folder, env, databaseUrl)
-  const create = (...args: string[]) => createClient(env, args)
+  const create = (...args: string[]) => createOAuthClient(env, args)
   const [web, service] = await Promise.all([
     create('Shop', '--first-party', '--redirect-uri', 'https://shop.example/callback'),
     create('Orders', '--service', '--resource-server', '--scope', 'orders:read')
@@ -122,7 +122,8 @@ async function givenPeople(folder: string, env: Record<string, string>, database
   await client.end()
 }
 
-async function createClient(env: Record<string, string>, args: string[]) {
+/** As an operator does it. @returns its id and secret */
+export async function createOAuthClient(env: Record<string, string>, args: string[]) {
   const { stdout } = await run(process.execPath, ['scripts/clients.ts', 'create', ...args], {
     cwd: ROOT,
     env

@@ -1,12 +1,7 @@
 import { utcMinute, utcSecond } from '../../src/lib/utc-text.ts'
 import type { Replacement, RotateOutcome } from '../../src/signing/rotation-store.ts'
 import type { KeyView, RingView } from '../../src/signing/overview.ts'
-import {
-  CLOCK_SKEW_SECONDS,
-  JWKS_MAX_AGE_SECONDS,
-  rotationTimeline,
-  VERIFIER_CACHE_SECONDS
-} from '../../src/signing/timeline.ts'
+import { JWKS_MAX_AGE_SECONDS, VERIFIER_CACHE_SECONDS } from '../../src/signing/timeline.ts'
 import { LONGEST_TOKEN_SECONDS } from '../../src/tokens/lifetimes.ts'
 import { table } from '../support/table.ts'
 
@@ -64,7 +59,7 @@ export function printRotation(outcome: RotateOutcome, now: Date): string {
 export function printEmergency(replacements: Replacement[]): string {
   const [{ at } = { at: new Date() }] = replacements
   const after = (seconds: number) => utcSecond(new Date(at.getTime() + seconds * 1_000))
-  const { announceSeconds } = rotationTimeline()
+  const minutes = (seconds: number) => `${seconds / 60} minutes`
   const cacheSeconds = JWKS_MAX_AGE_SECONDS + VERIFIER_CACHE_SECONDS
   return [
     ...replacements.map(
@@ -78,10 +73,11 @@ export function printEmergency(replacements: Replacement[]): string {
     `From ${utcSecond(at)} UTC on`,
     '- here, access tokens from before are refused: /verify-token, introspection, userinfo, /users and the like say 401.',
     '  Refresh tokens and sessions stay: applications refresh, nobody logs in anew.',
-    `- services that verify by the key set believe the dropped keys until they fetch it again: until ${after(cacheSeconds)}`,
-    `  with common caches. A token from before that was really ours is past by ${after(LONGEST_TOKEN_SECONDS)}.`,
+    `- services that verify by the key set believe the dropped keys until they fetch it again: with common caches for`,
+    `  ${minutes(cacheSeconds)} at most, until ${after(cacheSeconds)}. The last token from before that was really ours is past after`,
+    `  ${minutes(LONGEST_TOKEN_SECONDS)}, at ${after(LONGEST_TOKEN_SECONDS)}.`,
     '- such services refuse new tokens until they have fetched the new keys: at once where an unknown kid makes them',
-    `  fetch, by ${after(announceSeconds)} (${announceSeconds / 60} minutes, ${CLOCK_SKEW_SECONDS} s of skew in them) everywhere. Restart those that cannot wait.`,
+    `  fetch, everywhere by ${after(cacheSeconds)}, ${minutes(cacheSeconds)} from then. Restart those that cannot wait.`,
     '- ID tokens from before are no hints any more: at a logout by them, people are asked.'
   ].join('\n')
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { PrismaClient } from '../platform/prisma/client.ts'
 import type { Connection } from '../platform/postgres.ts'
 
 /** The keys that were asked for. `null` is a key that was destroyed; one that never was is missing. */
@@ -13,9 +12,9 @@ export type PersonKeys = ReadonlyMap<string, Buffer | null>
  */
 export function createPersonKeyStore(sealer: Sealer) {
   /** What the trail is shown with; it may be a replica's. */
-  async function find(db: PrismaClient, userIds: string[]): Promise<PersonKeys> {
+  async function find(reader: Connection, userIds: string[]): Promise<PersonKeys> {
     if (userIds.length === 0) return new Map()
-    return openAll(await db.auditKey.findMany({ where: { userId: { in: userIds } } }))
+    return openAll(await reader.query<KeyRow>(FIND, [userIds]))
   }
 
   /**

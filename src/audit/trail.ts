@@ -2,23 +2,10 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Reader } from '../platform/replica.ts'
 import { addressOwner, createEventAddresses } from './event-address.ts'
 import { createPersonKeyStore } from './person-key-store.ts'
-
-/** Which events are asked for; `before` is the id of the last one seen. */
-export type TrailFilter = { userId?: string; type?: string; before?: string; limit: number }
+import { createTrailStore, type TrailFilter, type TrailRow } from './trail-store.ts'
 
 /** An event as it is shown to people. */
-export type TrailEntry = {
-  id: string
-  at: Date
-  type: string
-  userId: string | null
-  actorId: string | null
-  sessionId: string | null
-  clientId: string | null
-  requestId: string | null
-  address: string | null
-  details: unknown
-}
+export type TrailEntry = Omit<TrailRow, 'addressSealed'> & { address: string | null }
 
 export type AuditTrail = ReturnType<typeof createAuditTrail>
 
@@ -26,21 +13,15 @@ export type AuditTrailDeps = { reader: Reader; sealer: Sealer }
 
 /** The audit trail, read. */
 export function createAuditTrail({ reader, sealer }: AuditTrailDeps) {
+  const store = createTrailStore(reader)
   const personKeys = createPersonKeyStore(sealer)
   const { openAddress } = createEventAddresses(sealer)
 
   /** The newest first. */
-  async function find({ userId, type, before, limit }: TrailFilter): Promise<TrailEntry[]> {
-    const where = {
-      ...(userId !== undefined && { userId }),
-      ...(type !== undefined && { type }),
-      ...(before !== undefined && { id: { lt: before } })
-    }
-    const { rows, keys } = await reader.read(async (db) => {
-      const rows = await db.auditEvent.findMany({ where, orderBy: { id: 'desc' }, take: limit })
-      const owners = rows.map(addressOwner).filter((owner) => owner !== null)
-      return { rows, keys: await personKeys.find(db, [...new Set(owners)]) }
-    })
+  async function find(filter: TrailFilter): Promise<TrailEntry[]> {
+    const rows = await store.find(filter)
+    const owners = rows.map(addressOwner).filter((owner) => owner !== null)
+    const keys = await personKeys.find(reader, [...new Set(owners)])
     return rows.map(({ addressSealed, ...row }) => ({
       ...row,
       address: addressSealed && openAddress(addressSealed, row.id, addressOwner(row), keys)

@@ -6,3 +6,15 @@ export function share<T>(work: () => Promise<T>): () => Promise<T> {
       underWay = undefined
     }))
 }
+
+/** The same for work of many kinds: never twice at once for one key. */
+export function shareByKey<T>(work: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const underWay = new Map<string, Promise<T>>()
+  return (key) => {
+    const known = underWay.get(key)
+    if (known !== undefined) return known
+    const mine = work(key).finally(() => underWay.delete(key))
+    underWay.set(key, mine)
+    return mine
+  }
+}

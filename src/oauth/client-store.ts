@@ -1,3 +1,4 @@
+import { shareByKey } from '../lib/share.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { isClientId, type Client } from './client.ts'
 
@@ -48,7 +49,12 @@ const FIND = {
 type Row = { client: Omit<Client, 'secretHashes'> & { secretHashes: string[] } }
 
 export function createClientStore(postgres: Postgres) {
-  const underWay = new Map<string, Promise<Client | null>>()
+  const read = shareByKey(async (id): Promise<Client | null> => {
+    const [row] = await postgres.query<Row>(FIND, [id])
+    if (row === undefined) return null
+    const secretHashes = row.client.secretHashes.map((hash) => Buffer.from(hash, 'hex'))
+    return { ...row.client, secretHashes }
+  })
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
@@ -57,16 +63,7 @@ export function createClientStore(postgres: Postgres) {
    */
   async function find(id: string): Promise<Client | null> {
     if (!isClientId(id)) return null
-    const asked = underWay.get(id) ?? read(id).finally(() => underWay.delete(id))
-    underWay.set(id, asked)
-    return asked
-  }
-
-  async function read(id: string): Promise<Client | null> {
-    const [row] = await postgres.query<Row>(FIND, [id])
-    if (row === undefined) return null
-    const secretHashes = row.client.secretHashes.map((hash) => Buffer.from(hash, 'hex'))
-    return { ...row.client, secretHashes }
+    return read(id)
   }
 
   return { find }

@@ -1,5 +1,5 @@
 import { compactVerify, decodeProtectedHeader, errors } from 'jose'
-import type { KeyRing, RingKey } from '../signing/key-ring.ts'
+import type { KeptKey, KeyRing } from '../signing/key-ring.ts'
 
 /** What an ID token of ours says, however old it is. */
 export type HintClaims = { sub: string; aud: string; sid: string }
@@ -35,6 +35,6 @@ export function createIdTokenHints({ keyRing, issuer }: IdTokenHintsDeps) {
 }
 
 /** A key that retired in order leaves its old hints good; one that went at once may be in other hands. */
-function isDropped({ retiringAt, goneAt }: RingKey): boolean {
+function isDropped({ retiringAt, goneAt }: KeptKey): boolean {
   return goneAt !== null && (retiringAt === null || goneAt <= retiringAt)
 }

@@ -3,7 +3,7 @@ import type { Metrics } from './metrics.ts'
 import { openPostgres, type Postgres } from './postgres.ts'
 
 /** Reads that decide nothing: what people are shown, from a replica where there is one. */
-export type Reader = Pick<Postgres, 'read'>
+export type Reader = Pick<Postgres, 'read' | 'query'>
 
 export type ReplicaDeps = {
   primary: Postgres
@@ -39,14 +39,14 @@ const REACHED = {
 export function openReplica(deps: ReplicaDeps): Reader & { close: () => Promise<void> } {
   const { primary, replicaUrl, poolSize, namedStatements, metrics, onFault } = deps
   if (replicaUrl === undefined) {
-    return { read: primary.read, close: () => Promise.resolve() }
+    return { read: primary.read, query: primary.query, close: () => Promise.resolve() }
   }
   const replica = openPostgres({ databaseUrl: replicaUrl, poolSize, namedStatements })
   const answered = metrics.counter('replica_reads_total', 'Reads meant for the replica', ['server'])
   let restsUntilMs = Number.NEGATIVE_INFINITY
   let isInDoubt = false
 
-  async function read<T>(work: Parameters<typeof primary.read<T>>[0]): Promise<T> {
+  async function ask<T>(work: (server: Reader) => Promise<T>): Promise<T> {
     if (performance.now() >= restsUntilMs) {
       // After a fault only the first asks and waits; the others have their answer from the primary meanwhile.
       if (isInDoubt) restsUntilMs = performance.now() + REST_MS
@@ -56,7 +56,7 @@ export function openReplica(deps: ReplicaDeps): Reader & { close: () => Promise<
         if (await Promise.race([reaches(replica, position), delay(WAIT_MS, false)])) {
           isInDoubt = false
           restsUntilMs = Number.NEGATIVE_INFINITY
-          const found = await replica.read(work)
+          const found = await work(replica)
           answered.inc({ server: 'replica' })
           return found
         }
@@ -68,10 +68,14 @@ export function openReplica(deps: ReplicaDeps): Reader & { close: () => Promise<
       restsUntilMs = performance.now() + REST_MS
     }
     answered.inc({ server: 'primary' })
-    return primary.read(work)
+    return work(primary)
   }
 
-  return { read, close: replica.close }
+  return {
+    read: (work) => ask((server) => server.read(work)),
+    query: (statement, values) => ask((server) => server.query(statement, values)),
+    close: replica.close
+  }
 }
 
 async function positionOf(primary: Postgres): Promise<string> {

@@ -63,8 +63,9 @@ function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }:
 }
 
 /** The public half, and nothing else. */
-export function publicJwkOf(privateKey: KeyObject): PublicJwk {
-  const { kty, crv, n, e, x, y } = createPublicKey(privateKey).export({ format: 'jwk' })
+export function publicJwkOf(key: KeyObject): PublicJwk {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key
+  const { kty, crv, n, e, x, y } = publicKey.export({ format: 'jwk' })
   const members = { RSA: { kty, n, e }, EC: { kty, crv, x, y }, OKP: { kty, crv, x } }
   return members[kty as PublicJwk['kty']] as PublicJwk
 }

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import { UnavailableError } from '../errors.ts'
 import { elapsedMs, moment } from '../lib/elapsed.ts'
 import { share } from '../lib/share.ts'
@@ -18,6 +18,9 @@ export type RingKey = KeyDates & {
   publicKey: KeyObject
   privateKey: KeyObject
 }
+
+/** A key of which the private half may have been erased: it was gone by then, and only hints are held against it. */
+export type KeptKey = Omit<RingKey, 'privateKey'> & { privateKey: KeyObject | null }
 
 /** Beyond this age the rings may hold a key that has been dropped since. */
 const FRESH_MS = 1_000
@@ -45,22 +48,22 @@ export type KeyRingDeps = {
  */
 export async function openKeyRing(deps: KeyRingDeps) {
   const { store, sealer, clock, algorithms, onFault } = deps
-  let keys: RingKey[] = []
+  let keys: KeptKey[] = []
   let published: PublishedKeys = publish([])
   let readAt = moment()
   const unreadable = new Map<string, Error>()
+  const opened = new Map<string, { sealed: Uint8Array; material: KeyMaterial }>()
 
   /** Takes over what Postgres says, its time too. Called twice a second: a dropped key stops to verify within one. */
   const reload = share(async () => {
     const startedAt = moment()
-    const known = new Map(keys.map((key) => [key.kid, key]))
     const [rows] = await Promise.all([store.findAll(), clock.sync()])
     keys = rows.filter(isOurs).flatMap((row) => {
-      const material = known.get(row.kid) ?? openIfPossible(row)
+      const material = materialOf(row)
       return material === null ? [] : ringKey(row, material)
     })
     const now = clock.now()
-    published = publish(keys.filter((key) => phaseOf(key, now) !== 'gone'))
+    published = publish(keys.filter((key) => isUsable(key, now)))
     readAt = startedAt
   })
 
@@ -81,6 +84,17 @@ export async function openKeyRing(deps: KeyRingDeps) {
     if (elapsedMs(readAt) > READ_WITHIN_MS) {
       throw new UnavailableError('the signing keys took too long to read')
     }
+  }
+
+  /** Opened once, and again where the row holds something else: a private half that was erased leaves the memory too. */
+  function materialOf(row: SigningKeyRow): KeyMaterial | null {
+    const known = opened.get(row.kid)
+    if (known !== undefined && Buffer.compare(known.sealed, row.sealedPrivate) === 0) {
+      return known.material
+    }
+    const material = openIfPossible(row) ?? known?.material ?? null
+    if (material !== null) opened.set(row.kid, { sealed: row.sealedPrivate, material })
+    return material
   }
 
   /** One row that does not open must not keep the dates of the others from being believed. */
@@ -110,7 +124,9 @@ export async function openKeyRing(deps: KeyRingDeps) {
    */
   function signingKey(alg: SigningAlgorithm = DEFAULT_ALGORITHM): RingKey {
     const now = clock.now()
-    const active = keys.filter((candidate) => phaseOf(candidate, now) === 'active')
+    const active = keys
+      .filter((candidate) => isUsable(candidate, now))
+      .filter((candidate) => phaseOf(candidate, now) === 'active')
     const key =
       active.findLast((candidate) => candidate.alg === alg) ??
       active.findLast((candidate) => candidate.alg === DEFAULT_ALGORITHM)
@@ -121,7 +137,7 @@ export async function openKeyRing(deps: KeyRingDeps) {
   /** The key of a `kid` unless it is gone. Only our own rings are ever asked. */
   function verificationKey(kid: string): RingKey | undefined {
     const key = keys.find((candidate) => candidate.kid === kid)
-    return key === undefined || phaseOf(key, clock.now()) === 'gone' ? undefined : key
+    return key !== undefined && isUsable(key, clock.now()) ? key : undefined
   }
 
   for (const alg of algorithms) {
@@ -144,21 +160,22 @@ export async function openKeyRing(deps: KeyRingDeps) {
   }
 }
 
-type KeyMaterial = Pick<RingKey, 'publicJwk' | 'publicKey' | 'privateKey'>
+/** What was erased stays gone, whatever somebody writes into its dates. */
+function isUsable(key: KeptKey, now: Date): key is RingKey {
+  return key.privateKey !== null && phaseOf(key, now) !== 'gone'
+}
+
+type KeyMaterial = Pick<KeptKey, 'publicJwk' | 'publicKey' | 'privateKey'>
 
 function openRow(row: SigningKeyRow, sealer: Sealer): KeyMaterial {
-  const privateKey = openSigningKey(row, sealer)
-  return {
-    publicJwk: publicJwkOf(privateKey),
-    publicKey: createPublicKey(privateKey),
-    privateKey
-  }
+  const { publicKey, privateKey } = openSigningKey(row, sealer)
+  return { publicJwk: publicJwkOf(publicKey), publicKey, privateKey }
 }
 
 function ringKey(
   row: SigningKeyRow & { alg: SigningAlgorithm },
   { publicJwk, publicKey, privateKey }: KeyMaterial
-): RingKey {
+): KeptKey {
   const { kid, alg, announcedAt, activeAt, retiringAt, goneAt } = row
   const dates = { announcedAt, activeAt, retiringAt, goneAt }
   return { kid, alg, publicJwk, publicKey, privateKey, ...dates }

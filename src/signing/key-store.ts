@@ -66,7 +66,32 @@ export function createSigningKeyStore(postgres: Postgres) {
     })
   }
 
-  return { findAll, ensureActive }
+  /** Keys that have been gone for so long. */
+  async function findGone(forSeconds: number): Promise<SealedRow[]> {
+    return postgres.query<SealedRow>(FIND_GONE, [forSeconds])
+  }
+
+  /** @returns false when it no longer is as it was read: another server was quicker */
+  async function replaceSealed({ kid, sealedPrivate }: SealedRow, by: Uint8Array) {
+    const rows = await postgres.query(REPLACE_SEALED, [kid, sealedPrivate, Buffer.from(by)])
+    return rows.length > 0
+  }
+
+  return { findAll, ensureActive, findGone, replaceSealed }
+}
+
+type SealedRow = Pick<SigningKeyRow, 'kid' | 'sealedPrivate'>
+
+const FIND_GONE = {
+  name: 'signing_key_find_gone',
+  text: `
+    SELECT kid, sealed_private AS "sealedPrivate" FROM signing_key
+     WHERE gone_at < latchkey_now() - make_interval(secs => $1)`
+}
+
+const REPLACE_SEALED = {
+  name: 'signing_key_replace_sealed',
+  text: 'UPDATE signing_key SET sealed_private = $3 WHERE kid = $1 AND sealed_private = $2 RETURNING kid'
 }
 
 async function hasLive(tx: Connection, alg: SigningAlgorithm): Promise<boolean> {

@@ -4,6 +4,7 @@ import { startLoop } from '../platform/loop.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import { createJwtSigner } from './jwt-signer.ts'
+import { createErasure } from './erasure.ts'
 import { addSigningKeyMetrics } from './key-metrics.ts'
 import { openKeyRing } from './key-ring.ts'
 import { createRotationStore } from './rotation-store.ts'
@@ -13,11 +14,12 @@ import { createSigningKeyStore } from './key-store.ts'
 const RELOAD_MS = 500
 /** The first reserve is made so long after the start, which does not wait for it. */
 const ROTATE_EVERY_MS = 5_000
+const ERASE_EVERY_MS = 600_000
 
 export type SigningConfig = Pick<Config, 'signingAlgorithms' | 'signingKeyRotationDays'>
 
 /** Told what has become of a key. */
-export type LogKey = (line: { kid: string; alg: string }, text: string) => void
+export type LogKey = (line: { kid: string; alg?: string }, text: string) => void
 
 /** The key rings and what changes them: what the server and the operator's command share. */
 export async function openKeys(
@@ -37,7 +39,8 @@ export async function openKeys(
     algorithms,
     rotationDays
   })
-  return { keyRing, rotation, findAll: store.findAll }
+  const erasePrivateHalves = createErasure({ store, sealer })
+  return { keyRing, rotation, erasePrivateHalves, findAll: store.findAll }
 }
 
 /** The key rings, kept in step with Postgres (the clock is read on the same beat), and rotated when it is time. */
@@ -47,7 +50,8 @@ export async function openSigning(
   { record, logKey, onFault }: { record: Audit; logKey: LogKey; onFault: (error: unknown) => void }
 ) {
   const { clock, metrics } = platform
-  const { keyRing, rotation } = await openKeys(platform, config, record, onFault)
+  const keys = await openKeys(platform, config, record, onFault)
+  const { keyRing, rotation, erasePrivateHalves } = keys
   addSigningKeyMetrics(metrics, { keyRing, clock, rules: rotation.rules })
   const reload = startLoop({ intervalMs: RELOAD_MS, onFault, work: keyRing.reload })
   const rotate = startLoop({
@@ -59,8 +63,17 @@ export async function openSigning(
       }
     }
   })
+  const erase = startLoop({
+    intervalMs: ERASE_EVERY_MS,
+    onFault,
+    work: async () => {
+      for (const kid of await erasePrivateHalves()) {
+        logKey({ kid }, 'private half of a signing key erased: it has been gone for a week')
+      }
+    }
+  })
   const stop = async () => {
-    await Promise.all([reload.stop(), rotate.stop()])
+    await Promise.all([reload.stop(), rotate.stop(), erase.stop()])
   }
   return { keyRing, signJwt: createJwtSigner(keyRing), stop }
 }

@@ -11,7 +11,9 @@ import {
 } from '../../src/audit/chain.ts'
 import { openAudit } from '../../src/audit/room.ts'
 import { EVENT_COLUMNS } from '../../src/audit/seal-store.ts'
+import { UnavailableError } from '../../src/errors.ts'
 import { givenTrail, openTrail, ORIGIN, type TestTrail } from '../support/audit-trail.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** A few batches, so that there is a before and an after. */
 async function givenSealedTrail(t: Parameters<typeof givenTrail>[0]) {
@@ -54,11 +56,20 @@ void t.test('many writers, and two servers that seal at once: one whole chain', 
   t.strictSame(row, { n: report.seals, last: report.seals }, 'without a gap')
 })
 
+function notYet(error: unknown): null {
+  if (error instanceof UnavailableError) return null
+  throw error
+}
+
 void t.test('fifty servers that would seal at once: one does', async (t) => {
   const trail = await givenTrail(t)
   await trail.write({}, {})
-  const sealed = await Promise.all(Array.from({ length: 50 }, () => trail.sealNext()))
-  t.equal(sealed.filter((one) => one !== null).length, 1)
+  // On a busy machine the pool has no place for all of them in time: a server asks again ten seconds later.
+  const seal = () => trail.sealNext().then((sealed) => ({ sealed }), notYet)
+  const told = await Promise.all(
+    Array.from({ length: 50 }, () => eventually('a place in the pool', seal))
+  )
+  t.equal(told.filter(({ sealed }) => sealed !== null).length, 1)
   t.match(await trail.check(), { seals: 1, events: 2, faults: [] })
 })
 

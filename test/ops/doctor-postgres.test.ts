@@ -55,7 +55,7 @@ void t.test('a primary, its standby, and what can be wrong with the two', async 
     t.match(await findings('durability'), [{ level: 'error', says: /synchronous_commit is local/ }])
     await there.sql('SET synchronous_commit = local')
     await there.sql('ALTER ROLE postgres RESET synchronous_commit')
-    await standby.fence()
+    await standby.kill()
     await eventually('it is noticed', async () => {
       const [finding] = await findings('durability')
       return finding?.level === 'error' && /No synchronous standby streams/.test(finding.says)

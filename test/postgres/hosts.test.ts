@@ -89,7 +89,7 @@ void t.test('a primary and its standby in one URL', async (t) => {
       for (let round = 0; round < 5; round += 1) {
         t.strictSame(await answering(), new Set([standby.port]))
       }
-      await standby.fence()
+      await standby.kill()
       await eventually('nobody', async () =>
         port().then(
           () => false,

@@ -83,7 +83,7 @@ void t.test('a read replica', async (t) => {
     // Half a second is what it waits; the rest is for a busy machine.
     t.ok(tookMs < 950, `an administrator waits for ${Math.round(tookMs)} ms`)
     t.equal(await seesOwnActs(t, world, 'primary'), 0)
-    await standby.fence()
+    await standby.kill()
     await world.app.close() // it would send the mails that the next one waits for
     const again = await given(t)
     t.equal(await seesOwnActs(t, again, 'primary'), 0)

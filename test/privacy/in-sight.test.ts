@@ -26,12 +26,13 @@ void t.test(
     const output = collect(child)
     const [code] = (await once(child, 'close')) as [number | null]
     t.equal(code, 0, output().slice(-2_000))
-    const { secrets, requests, metrics } = JSON.parse(readFileSync(file, 'utf8')) as Told
+    const { secrets, requests, metrics, uncalled } = JSON.parse(readFileSync(file, 'utf8')) as Told
     const lines = output()
       .split('\n')
       .filter((line) => line.includes('"msg":"request"'))
     const spans = receiver.spans().filter(({ name }) => / \//.test(name))
-    t.ok(secrets.length > 80, `${secrets.length} values`)
+    t.strictSame(uncalled, [], 'every route is called')
+    t.ok(secrets.length > 150, `${secrets.length} values`)
     t.ok(lines.length >= requests, `${lines.length} lines of ${requests} requests`)
     t.ok(spans.length > requests / 2, `${spans.length} spans`)
     const seen = { log: output(), metrics, traces: receiver.text() }

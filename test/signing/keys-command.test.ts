@@ -85,6 +85,13 @@ void t.test('rotate --emergency: what stops working, and until when', async (t) 
   t.match(stdout, /access tokens from before are refused/)
   t.match(stdout, /Refresh tokens and sessions stay/)
   t.match(stdout, /refuse new tokens until they have fetched the new keys/)
+  const moments = [...stdout.matchAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g)].map(([text]) =>
+    Date.parse(`${text}Z`)
+  )
+  const [from = 0, ...until] = moments
+  t.equal(until.length, 3)
+  t.strictSame(new Set(until.map((at) => (at - from) / 60_000)), new Set([15]), 'as the text says')
+  t.equal(stdout.match(/15 minutes/g)?.length, 3)
   const listed = (await keys('list')).stdout.split('\n').slice(1)
   t.match(listed[0], / active /, 'what is gone comes last')
   t.notMatch(listed.join('\n'), '9999', 'and a reserve that is gone has no date')

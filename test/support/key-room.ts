@@ -22,7 +22,7 @@ export async function openKeyRoom(t: Test, { env, databaseUrl }: TestApp) {
   t.teardown(platform.close)
   const { postgres, sealer, dataKeys, clock } = platform
   const record = createAudit({ sealer, clock })
-  const { keyRing: ring, rotation } = await openKeys(platform, config, record)
+  const { keyRing: ring, rotation, erasePrivateHalves } = await openKeys(platform, config, record)
   const store = { ...createSigningKeyStore(postgres), ...createRotationStore({ postgres, record }) }
 
   /** What each server does every few seconds. */
@@ -36,5 +36,15 @@ export async function openKeyRoom(t: Test, { env, databaseUrl }: TestApp) {
 
   const newKey = (alg: SigningAlgorithm = 'RS256') => makeSigningKey(alg, sealer)
   await advance()
-  return { platform, sealer, dataKeys, store, ring, rotation, advance, newKey }
+  return {
+    platform,
+    sealer,
+    dataKeys,
+    store,
+    ring,
+    rotation,
+    erasePrivateHalves,
+    advance,
+    newKey
+  }
 }

@@ -1,4 +1,5 @@
 import { OAuthError, UnavailableError } from '../../errors.ts'
+import { shareByKey } from '../../lib/share.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Client } from '../client.ts'
 import type { RequireRings } from '../ring-rule.ts'
@@ -33,7 +34,6 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
   /** Apart from each other: made-up URLs must not push out the clients that people use. */
   const good = new Map<string, Known>()
   const wrong = new Map<string, Known>()
-  const underWay = new Map<string, Promise<Known>>()
 
   /**
    * @returns null for an id that can be no document's, and for a client that an operator has disabled
@@ -79,18 +79,14 @@ export function createClientDocuments(deps: ClientDocumentsDeps) {
   }
 
   /** Of many who ask at once, one fetches. */
-  async function look(id: string): Promise<Known> {
-    const others = underWay.get(id)
-    if (others !== undefined) return others
-    const mine = judge(id).finally(() => underWay.delete(id))
-    underWay.set(id, mine)
-    const known = await mine
+  const look = shareByKey(async (id): Promise<Known> => {
+    const known = await judge(id)
     const isGood = !(known.outcome instanceof OAuthError)
     if (isGood) wrong.delete(id)
     else if (!(known.outcome instanceof DocumentOutageError)) good.delete(id)
     keep(isGood ? good : wrong, id, known)
     return known
-  }
+  })
 
   async function judge(id: string): Promise<Known> {
     try {

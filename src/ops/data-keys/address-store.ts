@@ -1,4 +1,5 @@
 import { parseEmailAddress } from '../../lib/email-address.ts'
+import { hex } from '../../lib/hex.ts'
 import { hashOf } from '../../platform/keys/address-index.ts'
 import type { LiveDataKeys } from '../../platform/keys/data-keys.ts'
 import type { Sealer } from '../../platform/keys/sealer.ts'
@@ -99,7 +100,6 @@ export function createAddressStore({ postgres, sealer, dataKeys, lease }: Addres
   return { movePage }
 }
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const isSame = (one: Uint8Array, other: Uint8Array) => Buffer.compare(one, other) === 0
 
 /** Names of tables and columns cannot be parameters; they come from the list in this folder alone. */

@@ -1,3 +1,4 @@
+import { hex } from '../../lib/hex.ts'
 import type { KeyPurpose } from '../../platform/keys/data-keys.ts'
 import type { Sealer } from '../../platform/keys/sealer.ts'
 import type { Postgres, Transaction } from '../../platform/postgres.ts'
@@ -56,7 +57,6 @@ type StaleRow = { row: string; stale: Uint8Array }
 type FreshRow = { row: string; stale: string; fresh: string }
 
 const hasStale = (row: Row): row is StaleRow => row.stale !== null
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 /** Names of tables and columns cannot be parameters; they come from the list in this folder alone. */
 async function readPage(

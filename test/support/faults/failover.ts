@@ -46,7 +46,7 @@ export async function runFailover(t: Teardown, options: FailoverOptions) {
   wire.stall()
   const left = await Promise.all(leaving.map((session) => leave(session)))
   await delay(lagMs)
-  await primary.fence()
+  await primary.kill()
   const fencedAtMs = performance.now()
   await wire.cut()
   await standby.promote()

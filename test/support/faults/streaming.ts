@@ -2,22 +2,16 @@ import { execFile } from 'node:child_process'
 import { appendFile, chown, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { findBinaries } from '../../../src/platform/embedded-postgres/binaries.ts'
 import { openCluster } from '../../../src/platform/embedded-postgres/cluster.ts'
-import { findPostmaster } from '../../../src/platform/embedded-postgres/postmaster.ts'
-import { runAsPostgres } from '../../../src/platform/embedded-postgres/privileges.ts'
 import { applyMigrations } from '../../../src/platform/migrate.ts'
 import type { Teardown } from '../database.ts'
 import { eventually } from '../eventually.ts'
 import { givenFolder } from '../folder.ts'
 import { openDatabase } from '../raw-database.ts'
-import { freePort } from '../server.ts'
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts'
-import { childrenOf, signalAll } from './postgres.ts'
+import { openNode, type Node } from './postgres-node.ts'
 
 const COPY_WITHIN_MS = 60_000
-
-export type Node = Awaited<ReturnType<typeof openNode>>
 
 /**
  * A primary and a standby that streams from it over a wire; for a synchronous one, a commit waits. `fsync` is
@@ -79,52 +73,4 @@ async function makeStandby(
   const { uid, gid } = await stat(dir)
   for (const name of ['backup_label', 'standby.signal']) await chown(join(dir, name), uid, gid)
   return openNode(t, dir, password)
-}
-
-/** One server, and what goes wrong with it in the world. */
-async function openNode(t: Teardown, dir: string, password: string) {
-  const { pg_ctl: program } = await findBinaries()
-  const port = await freePort()
-  const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`
-
-  async function start(): Promise<void> {
-    const settings = ['fsync=on', `port=${port}`, 'listen_addresses=127.0.0.1']
-    const flags = [...settings, "unix_socket_directories=''"].map((one) => `-c ${one}`).join(' ')
-    const args = ['-D', dir, '-w', '-l', join(dir, 'server.log'), '-o', flags, 'start']
-    await runAsPostgres(dir, program, args)
-  }
-
-  async function signal(name: NodeJS.Signals): Promise<void> {
-    const postmaster = await findPostmaster(dir)
-    if (postmaster === null) return
-    signalAll([postmaster.pid, ...(await childrenOf(postmaster.pid))], name)
-  }
-
-  /** Every process of it, without a word: as when the machine is switched off. */
-  async function fence(): Promise<void> {
-    await signal('SIGKILL')
-    await eventually('the end of Postgres', async () => (await findPostmaster(dir)) === null)
-  }
-
-  /** Makes a primary of a standby. It writes when this resolves. */
-  async function promote(): Promise<void> {
-    await runAsPostgres(dir, program, ['-D', dir, '-w', 'promote'])
-  }
-
-  t.teardown(fence)
-  return {
-    dir,
-    password,
-    port,
-    url,
-    start,
-    fence,
-    promote,
-    /** Connections stay open, and nothing answers. */
-    freeze: async () => {
-      // A backend that was born between the look and the signal would go on.
-      for (let look = 0; look < 2; look += 1) await signal('SIGSTOP')
-    },
-    thaw: () => signal('SIGCONT')
-  }
 }
