@@ -19,9 +19,7 @@ export type ConsentStoreDeps = {
 export function createConsentStore({ postgres, clock, record, endSessions }: ConsentStoreDeps) {
   /** The scopes that somebody has agreed to. */
   async function findScopes(userId: string, clientId: string): Promise<string[]> {
-    const consent = await postgres.read((db) =>
-      db.consent.findUnique({ where: { userId_clientId: { userId, clientId } } })
-    )
+    const [consent] = await postgres.query<{ scopes: string[] }>(FIND_SCOPES, [userId, clientId])
     return consent?.scopes ?? []
   }
 
@@ -77,4 +75,9 @@ export function createConsentStore({ postgres, clock, record, endSessions }: Con
   }
 
   return { findScopes, give, list, revoke }
+}
+
+const FIND_SCOPES = {
+  name: 'consent_find_scopes',
+  text: 'SELECT scopes FROM consent WHERE user_id = $1::uuid AND client_id = $2'
 }

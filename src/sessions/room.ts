@@ -112,7 +112,7 @@ export function openSessions(deps: SessionsDeps) {
     }),
     refresh: createRefresh({ rotate, issuePair, idleSeconds }),
     rotate,
-    beginGrant: createGrantBeginner({ sealer, clock, record }),
+    beginGrant: createGrantBeginner({ sealer, record }),
     findSessionByToken: createSessionLookup({ store, dataKeys, clock }),
     refreshTokenOf: createRefreshTokenWriter({ dataKeys, clock }),
     logout: createLogout({ store, dataKeys, clock, revocationFeed }),

@@ -134,7 +134,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       const { client, request } = waiting
       const userId = login.userId
       if (!isAgreed) {
-        const isOurs = await postgres.transaction((tx) => requests.spend(tx, requestId))
+        const isOurs = await postgres.hotTransaction((tx) => requests.spend(tx, requestId))
         if (!isOurs) throw gone()
         throw new OAuthError('access_denied', 'The person did not agree.')
       }
@@ -184,18 +184,21 @@ export function createAuthorize(deps: AuthorizeDeps) {
     login: LiveLogin
   ): Promise<AuthorizeOutcome> {
     const { audience, claims, nonce, codeChallenge, dpopJkt, scopes } = request
-    const { userId, authTime, amr } = login
-    const code = await postgres.transaction(async (tx) => {
-      if (waiting !== null && !(await requests.spend(tx, waiting.id))) throw gone()
-      return codes.create(tx, {
-        clientId: client.id,
-        userId,
-        parentId: login.id,
-        redirectUri: to.redirectUri,
-        scope: scopes.join(' '),
-        ...{ audience, claims, nonce, codeChallenge, dpopJkt, authTime, amr }
-      })
-    })
+    const { id: parentId, userId, authTime, amr } = login
+    const { redirectUri } = to
+    const standsFor = {
+      clientId: client.id,
+      scope: scopes.join(' '),
+      ...{ parentId, userId, authTime, amr, redirectUri },
+      ...{ audience, claims, nonce, codeChallenge, dpopJkt }
+    }
+    const code =
+      waiting === null
+        ? await codes.create(postgres, standsFor)
+        : await postgres.hotTransaction(async (tx) => {
+            if (!(await requests.spend(tx, waiting.id))) throw gone()
+            return codes.create(tx, standsFor)
+          })
     return { kind: 'answer', to, parameters: withState({ code }, parameters) }
   }
 

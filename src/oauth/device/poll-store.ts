@@ -4,7 +4,7 @@ import type { RequestOrigin } from '../../audit/events.ts'
 import type { Audit } from '../../audit/record.ts'
 import { sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Postgres, Transaction } from '../../platform/postgres.ts'
+import type { Connection, Postgres, Transaction } from '../../platform/postgres.ts'
 import type { BeginGrant } from '../../sessions/begin-grant.ts'
 import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
 import type { LiveSession } from '../../sessions/session.ts'
@@ -63,42 +63,45 @@ export function createPollStore({
    */
   async function poll(presented: PresentedDeviceCode, origin: RequestOrigin): Promise<PollOutcome> {
     const { clientId } = presented
-    const codeHash = new Uint8Array(sha256(presented.deviceCode))
+    const codeHash = sha256(presented.deviceCode)
+    const outcome = await postgres.hotTransaction(
+      async (tx): Promise<PollOutcome | null> =>
+        (await spend(tx, codeHash, presented, origin)) ?? noteWaiting(tx, codeHash, clientId)
+    )
+    return outcome ?? postgres.transaction((tx) => judge(tx, codeHash, clientId, origin))
+  }
+
+  /** @returns null when there is nothing to spend */
+  async function spend(
+    tx: Connection,
+    codeHash: Buffer,
+    presented: PresentedDeviceCode,
+    origin: RequestOrigin
+  ): Promise<PollOutcome | null> {
+    const { clientId, dpopJkt, idleSeconds, absoluteSeconds } = presented
     const id = uuidv7({ msecs: clock.now().getTime() })
-    return postgres.transaction(async (tx): Promise<PollOutcome> => {
-      const [code] = await tx.$queryRaw<SpentDeviceCode[]>`
-        UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = ${id}::uuid
-         WHERE device_code_hash = ${codeHash} AND client_id = ${clientId}
-           AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
-           AND EXISTS (SELECT 1 FROM consent c
-                        WHERE c.user_id = d.user_id AND c.client_id = d.client_id FOR SHARE)
-        RETURNING user_id AS "userId", parent_id AS "parentId", scope, audience,
-                  (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS "authTime",
-                  (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
-      if (code === undefined) return judge(tx, codeHash, clientId, origin)
-      const { authTime, amr, ...grant } = code
-      if (authTime === null || amr === null) return LOGIN_ENDED
-      const secret = randomBytes(32)
-      const { dpopJkt, idleSeconds, absoluteSeconds } = presented
-      const binding = { dpopJkt, idleSeconds, absoluteSeconds, secret }
-      const session = await beginGrant(
-        tx,
-        { ...grant, ...binding, id, clientId, authTime, amr, claims: null },
-        origin
-      )
-      return session === null ? LOGIN_ENDED : { kind: 'redeemed', session, secret }
-    })
+    const [code] = await tx.query<SpentDeviceCode>(SPEND, [codeHash, clientId, id])
+    if (code === undefined) return null
+    const { authTime, amr, ...grant } = code
+    if (authTime === null || amr === null) return LOGIN_ENDED
+    const secret = randomBytes(32)
+    const binding = { dpopJkt, idleSeconds, absoluteSeconds, secret }
+    const session = await beginGrant(
+      tx,
+      { ...grant, ...binding, id, clientId, authTime, amr, claims: null },
+      origin
+    )
+    return session === null ? LOGIN_ENDED : { kind: 'redeemed', session, secret }
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
   async function judge(
     tx: Transaction,
-    deviceCodeHash: Uint8Array<ArrayBuffer>,
+    codeHash: Buffer,
     clientId: string,
     origin: RequestOrigin
   ): Promise<PollOutcome> {
-    const waiting = await noteWaiting(tx, deviceCodeHash, clientId)
-    if (waiting !== null) return { kind: waiting }
+    const deviceCodeHash = new Uint8Array(codeHash)
     const code = await tx.deviceAuthorization.findUnique({ where: { deviceCodeHash } })
     if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such device code' }
     const { spentAt, sessionId, userId, isApproved, expiresAt } = code
@@ -116,31 +119,49 @@ export function createPollStore({
 
   /** Counts a poll of an undecided request; one that comes too soon makes the interval longer (§3.5). */
   async function noteWaiting(
-    tx: Transaction,
-    codeHash: Uint8Array<ArrayBuffer>,
+    tx: Connection,
+    codeHash: Buffer,
     clientId: string
-  ): Promise<'pending' | 'hasty' | null> {
-    const [row] = await tx.$queryRaw<{ isHasty: boolean }[]>`
-      WITH polled AS (
-        SELECT device_code_hash,
-               COALESCE(polled_at > latchkey_now()
-                          - make_interval(secs => interval_seconds - ${JITTER_SECONDS}::int),
-                        FALSE) AS is_hasty
-          FROM device_authorization
-         WHERE device_code_hash = ${codeHash} AND client_id = ${clientId}
-           AND is_approved IS NULL AND expires_at > latchkey_now()
-           FOR UPDATE)
-      UPDATE device_authorization d
-         SET polled_at = latchkey_now(),
-             interval_seconds = d.interval_seconds
-               + CASE WHEN polled.is_hasty THEN ${SLOW_DOWN_SECONDS}::int ELSE 0 END
-        FROM polled WHERE d.device_code_hash = polled.device_code_hash
-      RETURNING polled.is_hasty AS "isHasty"`
+  ): Promise<PollOutcome | null> {
+    const [row] = await tx.query<{ isHasty: boolean }>(NOTE_WAITING, [codeHash, clientId])
     if (row === undefined) return null
-    return row.isHasty ? 'hasty' : 'pending'
+    return { kind: row.isHasty ? 'hasty' : 'pending' }
   }
 
   return { poll }
+}
+
+const SPEND = {
+  name: 'device_code_spend',
+  text: `
+    UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = $3::uuid
+     WHERE device_code_hash = $1 AND client_id = $2
+       AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
+       AND EXISTS (SELECT 1 FROM consent c
+                    WHERE c.user_id = d.user_id AND c.client_id = d.client_id FOR SHARE)
+    RETURNING user_id AS "userId", parent_id AS "parentId", scope, audience,
+              (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS "authTime",
+              (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
+}
+
+const NOTE_WAITING = {
+  name: 'device_code_note_waiting',
+  text: `
+    WITH polled AS (
+      SELECT device_code_hash,
+             COALESCE(polled_at > latchkey_now()
+                        - make_interval(secs => interval_seconds - ${JITTER_SECONDS}),
+                      FALSE) AS is_hasty
+        FROM device_authorization
+       WHERE device_code_hash = $1 AND client_id = $2
+         AND is_approved IS NULL AND expires_at > latchkey_now()
+         FOR UPDATE)
+    UPDATE device_authorization d
+       SET polled_at = latchkey_now(),
+           interval_seconds = d.interval_seconds
+             + CASE WHEN polled.is_hasty THEN ${SLOW_DOWN_SECONDS} ELSE 0 END
+      FROM polled WHERE d.device_code_hash = polled.device_code_hash
+    RETURNING polled.is_hasty AS "isHasty"`
 }
 
 const LOGIN_ENDED = { kind: 'unusable', reason: 'the login that agreed has ended' } as const
