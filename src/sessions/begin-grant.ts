@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
-import type { Audit } from '../audit/record.ts'
+import { insertEvents, type ComposeEvent } from '../audit/event-row.ts'
 import { sha256 } from '../lib/secrets.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Connection } from '../platform/postgres.ts'
+import type { Postgres, Statement } from '../platform/postgres.ts'
 import { addressPlace } from './begin-session.ts'
 import { LIVE_SESSION } from './rotation-store.ts'
 import type { LiveSession } from './session.ts'
@@ -10,88 +13,99 @@ import type { LiveSession } from './session.ts'
 /** Lets this grant outlive the browser login that it was made from (OpenID Connect Core §11). */
 export const OFFLINE_ACCESS = 'offline_access'
 
-/** What a client was granted, and by which login. */
-export type NewGrant = {
-  /** UUIDv7, made by whoever spends what the grant comes from: a second use can then end it. */
-  id: string
-  userId: string
-  parentId: string
+/** What a grant is made from. */
+export type GrantSource = {
+  hash: Buffer
   clientId: string
-  scope: string
-  audience: string[]
-  /** The `claims` parameter of the request, if there was one. */
-  claims: object | null
-  dpopJkt: string | null
-  authTime: Date
-  amr: string[]
-  secret: Buffer
-  idleSeconds: number
-  absoluteSeconds: number
+  userId: string
+  /** As {@link sealedKeyOf} reads it. */
+  sealedKey: Uint8Array | null
 }
+
+/** What its session lives by. */
+export type GrantTerms = { dpopJkt: string | null; idleSeconds: number; absoluteSeconds: number }
+
+export type BegunGrant =
+  | { kind: 'begun'; session: LiveSession; secret: Buffer }
+  /** Its source is spent, and nothing has begun: the person or the login that agreed is gone. */
+  | { kind: 'login_ended' }
+  /** There was nothing to spend. */
+  | { kind: 'unspent' }
 
 export type BeginGrant = ReturnType<typeof createGrantBeginner>
 
-export type GrantBeginnerDeps = { sealer: Sealer; record: Audit }
+export type GrantBeginnerDeps = {
+  postgres: Postgres
+  sealer: Sealer
+  clock: Clock
+  composeEvent: ComposeEvent
+}
 
 /** Sessions of OAuth clients: children of the browser login in which their person agreed. */
-export function createGrantBeginner({ sealer, record }: GrantBeginnerDeps) {
+export function createGrantBeginner(deps: GrantBeginnerDeps) {
+  const { postgres, sealer, clock, composeEvent } = deps
+
   /**
-   * Begins the session of a grant, in the transaction that spends what it was made for. The parent's row
-   * is held meanwhile: whoever ends it afterwards sees this child.
-   * @returns null when the person or the login that agreed is gone
+   * Spends what a grant comes from and begins its session: one statement, so both happened or neither.
+   * @param statement made by {@link grantStatement}
    */
   return async function beginGrant(
-    tx: Connection,
-    grant: NewGrant,
+    statement: Statement,
+    { hash, clientId, userId, sealedKey }: GrantSource,
+    { dpopJkt, idleSeconds, absoluteSeconds }: GrantTerms,
     origin: RequestOrigin
-  ): Promise<LiveSession | null> {
-    const { id, userId, parentId, clientId, scope } = grant
-    const [session] = await tx.query<LiveSession>(BEGIN, [
-      id,
-      userId,
-      parentId,
+  ): Promise<BegunGrant> {
+    const id = uuidv7({ msecs: clock.now().getTime() })
+    const secret = randomBytes(32)
+    const event = { type: 'grant.begun', origin, userId, sessionId: id, clientId } as const
+    const [row] = await postgres.query<LiveSession | { id: null }>(statement, [
+      hash,
       clientId,
-      sha256(grant.secret),
-      scope,
-      grant.audience,
-      grant.claims,
-      grant.dpopJkt,
-      grant.authTime,
-      grant.amr,
+      id,
+      sha256(secret),
       Buffer.from(sealer.seal(origin.address, addressPlace(id))),
-      grant.idleSeconds,
-      grant.absoluteSeconds,
-      scope.split(' ').includes(OFFLINE_ACCESS)
+      dpopJkt,
+      idleSeconds,
+      absoluteSeconds,
+      await composeEvent(postgres, event, sealedKey)
     ])
-    if (session === undefined) return null
-    await record(tx, { type: 'grant.begun', origin, userId, sessionId: id, clientId })
-    return session
+    if (row === undefined) return { kind: 'unspent' }
+    return row.id === null ? { kind: 'login_ended' } : { kind: 'begun', session: row, secret }
   }
 }
 
-/** Holds the parent and its person, and adds the child: no later than the parent ends, unless it outlives it. */
-const BEGIN = {
-  name: 'session_begin_grant',
-  text: `
-    WITH u AS (
+/**
+ * The statement for grants of one kind. The parent's row is held: whoever ends it afterwards sees the child,
+ * which lives no longer than the parent unless it was given `offline_access`.
+ * @param spend an UPDATE of what has the hash $1 and is of the client $2. It notes $3, the id of the session, so
+ *   that a second use can end it, and returns user_id, parent_id, scope, audience, claims, auth_time and amr
+ */
+export function grantStatement(name: string, spend: string): Statement {
+  return {
+    name,
+    text: `
+    WITH spent AS (${spend}),
+    u AS (
       SELECT u.roles, u.email_sealed, u.email_verified_at, u.name, u.username,
-             LEAST(latchkey_now() + make_interval(secs => $14),
-                   CASE WHEN $15::boolean THEN NULL ELSE p.expires_at END) AS ends_at
-        FROM session p JOIN users u ON u.id = p.user_id
-       WHERE p.id = $3::uuid AND u.id = $2::uuid
-         AND p.revoked_at IS NULL AND p.expires_at > latchkey_now()
+             LEAST(latchkey_now() + make_interval(secs => $8),
+                   CASE WHEN '${OFFLINE_ACCESS}' <> ALL (string_to_array(spent.scope, ' '))
+                        THEN p.expires_at END) AS ends_at
+        FROM spent
+        JOIN users u ON u.id = spent.user_id
+        JOIN session p ON p.id = spent.parent_id AND p.user_id = u.id
+       WHERE p.revoked_at IS NULL AND p.expires_at > latchkey_now()
          AND u.status = 'active' AND NOT u.must_reset
-         FOR SHARE),
+         FOR SHARE OF u, p),
     s AS (
       INSERT INTO session
-             (id, user_id, parent_id, client_id, secret_hash, scope, audience, claims, dpop_jkt,
-              auth_time, amr, address_sealed, created_at, rotated_at, last_used_at, expires_at,
-              idle_expires_at)
-      SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5::bytea, $6, $7::text[], $8::jsonb, $9,
-             $10::timestamptz, $11::text[], $12::bytea,
-             latchkey_now(), latchkey_now(), latchkey_now(), ends_at,
-             LEAST(ends_at, latchkey_now() + make_interval(secs => $13))
-        FROM u
-      RETURNING *)
-    SELECT ${LIVE_SESSION} FROM s, u`
+             (id, user_id, parent_id, client_id, secret_hash, scope, audience, claims, dpop_jkt, auth_time,
+              amr, address_sealed, created_at, rotated_at, last_used_at, expires_at, idle_expires_at)
+      SELECT $3::uuid, user_id, parent_id, $2::text, $4::bytea, scope, audience, claims, $6::text, auth_time,
+             amr, $5::bytea, latchkey_now(), latchkey_now(), latchkey_now(), ends_at,
+             LEAST(ends_at, latchkey_now() + make_interval(secs => $7))
+        FROM spent, u
+      RETURNING *),
+    told AS (${insertEvents('$9')} WHERE EXISTS (SELECT FROM s))
+    SELECT ${LIVE_SESSION} FROM spent LEFT JOIN s ON TRUE LEFT JOIN u ON TRUE`
+  }
 }

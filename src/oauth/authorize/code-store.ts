@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../../audit/events.ts'
+import { sealedKeyOf } from '../../audit/event-row.ts'
 import type { Audit } from '../../audit/record.ts'
 import { randomToken, sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Connection, Postgres, Transaction } from '../../platform/postgres.ts'
+import type { Connection, Postgres } from '../../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
-import type { BeginGrant } from '../../sessions/begin-grant.ts'
+import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
 import type { LiveSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
 import { matchesChallenge } from '../pkce.ts'
@@ -66,6 +66,11 @@ export type CodeStoreDeps = {
   endSessions: EndSessions
 }
 
+type KeptCode = Pick<
+  NewCode,
+  'userId' | 'redirectUri' | 'audience' | 'claims' | 'nonce' | 'codeChallenge' | 'dpopJkt'
+> & { sealedKey: Uint8Array | null }
+
 export function createCodeStore({
   postgres,
   clock,
@@ -100,56 +105,49 @@ export function createCodeStore({
    * sees the session.
    */
   async function redeem(presented: PresentedCode, origin: RequestOrigin): Promise<RedeemOutcome> {
-    const codeHash = sha256(presented.code)
+    const hash = sha256(presented.code)
     const { clientId } = presented
-    const sessionId = uuidv7({ msecs: clock.now().getTime() })
-    const outcome = await postgres.hotTransaction(async (tx): Promise<RedeemOutcome | null> => {
-      const [code] = await tx.query<NewCode>(SPEND, [codeHash, clientId, sessionId])
-      return code === undefined ? null : begin(tx, code, { ...presented, sessionId }, origin)
-    })
-    return outcome ?? postgres.transaction((tx) => judge(tx, codeHash, clientId, origin))
-  }
-
-  /** What a spent code stands for, if what was shown with it fits; without that it stays spent. */
-  async function begin(
-    tx: Connection,
-    code: NewCode,
-    presented: PresentedCode & { sessionId: string },
-    origin: RequestOrigin
-  ): Promise<RedeemOutcome> {
-    const fault = faultOf(code, presented)
-    if (fault !== null) return { kind: 'unusable', reason: fault }
-    if (!presented.resources.every((resource) => code.audience.includes(resource))) {
-      return { kind: 'wrong_target' }
+    const [code] = await postgres.query<KeptCode>(FIND, [hash, clientId])
+    if (code === undefined) return { kind: 'unusable', reason: 'no such code' }
+    const refusal = refusalOf(code, presented)
+    if (refusal !== null) {
+      const burnt = await postgres.query(BURN, [
+        hash,
+        clientId,
+        uuidv7({ msecs: clock.now().getTime() })
+      ])
+      return burnt.length > 0 ? refusal : judge(hash, clientId, origin)
     }
-    const secret = randomBytes(32)
-    const { nonce, claims } = code
-    const { sessionId: id, dpopJkt, idleSeconds, absoluteSeconds } = presented
-    const session = await beginGrant(
-      tx,
-      { ...code, id, dpopJkt, idleSeconds, absoluteSeconds, secret },
-      origin
-    )
-    if (session === null) return { kind: 'unusable', reason: 'the login that agreed has ended' }
-    return { kind: 'redeemed', session, secret, nonce, claims }
+    const { userId, sealedKey, nonce, claims } = code
+    const source = { hash, clientId, userId, sealedKey }
+    const begun = await beginGrant(REDEEM, source, presented, origin)
+    switch (begun.kind) {
+      case 'begun':
+        return { ...begun, kind: 'redeemed', nonce, claims }
+      case 'login_ended':
+        return { kind: 'unusable', reason: 'the login that agreed has ended' }
+      case 'unspent':
+        return judge(hash, clientId, origin)
+    }
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
   async function judge(
-    tx: Transaction,
     hash: Buffer,
     clientId: string,
     origin: RequestOrigin
   ): Promise<RedeemOutcome> {
     const codeHash = new Uint8Array(hash)
-    const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
-    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
-    const { spentAt, sessionId, userId } = code
-    if (spentAt === null || sessionId === null)
-      return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
-    const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-    await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-    return { kind: 'reused', ended }
+    return postgres.transaction(async (tx): Promise<RedeemOutcome> => {
+      const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
+      if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
+      const { spentAt, sessionId, userId } = code
+      if (spentAt === null || sessionId === null)
+        return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
+      const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
+      await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
+      return { kind: 'reused', ended }
+    })
   }
 
   return { create, redeem }
@@ -165,24 +163,36 @@ const INSERT = {
             latchkey_now() + interval '${CODE_SECONDS} seconds')`
 }
 
-const SPEND = {
-  name: 'authorization_code_spend',
+/** What never changes of a code; whether it may still be spent is for the statement that spends it. */
+const FIND = {
+  name: 'authorization_code_find',
   text: `
-    UPDATE authorization_code SET spent_at = latchkey_now(), session_id = $3::uuid
-     WHERE code_hash = $1 AND client_id = $2
-       AND spent_at IS NULL AND expires_at > latchkey_now()
-       AND (EXISTS (SELECT 1 FROM consent c
-                     WHERE c.user_id = authorization_code.user_id
-                       AND c.client_id = authorization_code.client_id FOR SHARE)
-            OR EXISTS (SELECT 1 FROM client c
-                        WHERE c.id = authorization_code.client_id AND c.is_first_party))
-    RETURNING client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
-              redirect_uri AS "redirectUri", scope, audience, claims, nonce,
-              code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt", auth_time AS "authTime", amr`
+    SELECT user_id AS "userId", redirect_uri AS "redirectUri", audience, claims, nonce,
+           code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
+           ${sealedKeyOf('authorization_code.user_id')} AS "sealedKey"
+      FROM authorization_code WHERE code_hash = $1 AND client_id = $2`
 }
 
-/** What does not fit a code, or null. */
-function faultOf(code: NewCode, presented: PresentedCode): string | null {
+const SPEND = `
+  UPDATE authorization_code code SET spent_at = latchkey_now(), session_id = $3::uuid
+   WHERE code_hash = $1 AND client_id = $2 AND spent_at IS NULL AND expires_at > latchkey_now()
+     AND (EXISTS (SELECT 1 FROM consent c
+                   WHERE c.user_id = code.user_id AND c.client_id = code.client_id FOR SHARE)
+          OR EXISTS (SELECT 1 FROM client c WHERE c.id = code.client_id AND c.is_first_party))
+  RETURNING user_id, parent_id, scope, audience, claims, auth_time, amr`
+
+const BURN = { name: 'authorization_code_burn', text: SPEND }
+const REDEEM = grantStatement('authorization_code_redeem', SPEND)
+
+/** What comes of a code that does not fit what is shown with it; null where all fits. */
+function refusalOf(code: KeptCode, presented: PresentedCode): RedeemOutcome | null {
+  const fault = faultOf(code, presented)
+  if (fault !== null) return { kind: 'unusable', reason: fault }
+  const isAgreed = presented.resources.every((resource) => code.audience.includes(resource))
+  return isAgreed ? null : { kind: 'wrong_target' }
+}
+
+function faultOf(code: KeptCode, presented: PresentedCode): string | null {
   const { verifier, redirectUri, dpopJkt } = presented
   if (redirectUri !== code.redirectUri) return 'another redirect_uri'
   // A verifier without a challenge is a downgrade (RFC 9700 §4.8.2).

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../../audit/events.ts'
+import { sealedKeyOf } from '../../audit/event-row.ts'
 import type { Audit } from '../../audit/record.ts'
 import { sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Connection, Postgres, Transaction } from '../../platform/postgres.ts'
-import type { BeginGrant } from '../../sessions/begin-grant.ts'
+import type { Postgres } from '../../platform/postgres.ts'
+import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
 import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
 import type { LiveSession } from '../../sessions/session.ts'
 
@@ -40,14 +39,7 @@ export type PollStoreDeps = {
   endSessions: EndSessions
 }
 
-type SpentDeviceCode = {
-  userId: string
-  parentId: string
-  scope: string
-  audience: string[]
-  authTime: Date | null
-  amr: string[] | null
-}
+type Approved = { userId: string; sealedKey: Uint8Array | null }
 
 /** What a device gets for its code, as often as it asks. */
 export function createPollStore({
@@ -62,68 +54,46 @@ export function createPollStore({
    * The consent has to stand still, and is held: whoever takes it back afterwards sees the session.
    */
   async function poll(presented: PresentedDeviceCode, origin: RequestOrigin): Promise<PollOutcome> {
-    const { clientId } = presented
-    const codeHash = sha256(presented.deviceCode)
-    const outcome = await postgres.hotTransaction(
-      async (tx): Promise<PollOutcome | null> =>
-        (await spend(tx, codeHash, presented, origin)) ?? noteWaiting(tx, codeHash, clientId)
-    )
-    return outcome ?? postgres.transaction((tx) => judge(tx, codeHash, clientId, origin))
-  }
-
-  /** @returns null when there is nothing to spend */
-  async function spend(
-    tx: Connection,
-    codeHash: Buffer,
-    presented: PresentedDeviceCode,
-    origin: RequestOrigin
-  ): Promise<PollOutcome | null> {
-    const { clientId, dpopJkt, idleSeconds, absoluteSeconds } = presented
-    const id = uuidv7({ msecs: clock.now().getTime() })
-    const [code] = await tx.query<SpentDeviceCode>(SPEND, [codeHash, clientId, id])
-    if (code === undefined) return null
-    const { authTime, amr, ...grant } = code
-    if (authTime === null || amr === null) return LOGIN_ENDED
-    const secret = randomBytes(32)
-    const binding = { dpopJkt, idleSeconds, absoluteSeconds, secret }
-    const session = await beginGrant(
-      tx,
-      { ...grant, ...binding, id, clientId, authTime, amr, claims: null },
-      origin
-    )
-    return session === null ? LOGIN_ENDED : { kind: 'redeemed', session, secret }
+    const { deviceCode, clientId, ...terms } = presented
+    const hash = sha256(deviceCode)
+    const [approved] = await postgres.query<Approved>(FIND_APPROVED, [hash, clientId])
+    if (approved !== undefined) {
+      const source = { hash, clientId, ...approved }
+      const begun = await beginGrant(REDEEM, source, terms, origin)
+      if (begun.kind === 'begun') return { ...begun, kind: 'redeemed' }
+      if (begun.kind === 'login_ended') return LOGIN_ENDED
+    }
+    return (await noteWaiting(hash, clientId)) ?? judge(hash, clientId, origin)
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
   async function judge(
-    tx: Transaction,
-    codeHash: Buffer,
+    hash: Buffer,
     clientId: string,
     origin: RequestOrigin
   ): Promise<PollOutcome> {
-    const deviceCodeHash = new Uint8Array(codeHash)
-    const code = await tx.deviceAuthorization.findUnique({ where: { deviceCodeHash } })
-    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such device code' }
-    const { spentAt, sessionId, userId, isApproved, expiresAt } = code
-    if (spentAt !== null && sessionId !== null && userId !== null) {
-      const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-      await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-      return { kind: 'reused', ended }
-    }
-    if (isApproved === false) return { kind: 'denied' }
-    if (expiresAt <= clock.now()) return { kind: 'expired' }
-    const stands = userId === null || (await tx.consent.count({ where: { userId, clientId } })) > 0
-    // Approved between the two statements: the next poll gets it.
-    return { kind: stands ? 'pending' : 'denied' }
+    const deviceCodeHash = new Uint8Array(hash)
+    return postgres.transaction(async (tx): Promise<PollOutcome> => {
+      const code = await tx.deviceAuthorization.findUnique({ where: { deviceCodeHash } })
+      if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such device code' }
+      const { spentAt, sessionId, userId, isApproved, expiresAt } = code
+      if (spentAt !== null && sessionId !== null && userId !== null) {
+        const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
+        await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
+        return { kind: 'reused', ended }
+      }
+      if (isApproved === false) return { kind: 'denied' }
+      if (expiresAt <= clock.now()) return { kind: 'expired' }
+      const stands =
+        userId === null || (await tx.consent.count({ where: { userId, clientId } })) > 0
+      // Approved between the two statements: the next poll gets it.
+      return { kind: stands ? 'pending' : 'denied' }
+    })
   }
 
   /** Counts a poll of an undecided request; one that comes too soon makes the interval longer (§3.5). */
-  async function noteWaiting(
-    tx: Connection,
-    codeHash: Buffer,
-    clientId: string
-  ): Promise<PollOutcome | null> {
-    const [row] = await tx.query<{ isHasty: boolean }>(NOTE_WAITING, [codeHash, clientId])
+  async function noteWaiting(hash: Buffer, clientId: string): Promise<PollOutcome | null> {
+    const [row] = await postgres.query<{ isHasty: boolean }>(NOTE_WAITING, [hash, clientId])
     if (row === undefined) return null
     return { kind: row.isHasty ? 'hasty' : 'pending' }
   }
@@ -131,18 +101,25 @@ export function createPollStore({
   return { poll }
 }
 
-const SPEND = {
-  name: 'device_code_spend',
+const FIND_APPROVED = {
+  name: 'device_code_find_approved',
   text: `
-    UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = $3::uuid
-     WHERE device_code_hash = $1 AND client_id = $2
-       AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
-       AND EXISTS (SELECT 1 FROM consent c
-                    WHERE c.user_id = d.user_id AND c.client_id = d.client_id FOR SHARE)
-    RETURNING user_id AS "userId", parent_id AS "parentId", scope, audience,
-              (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS "authTime",
-              (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
+    SELECT user_id AS "userId", ${sealedKeyOf('device_authorization.user_id')} AS "sealedKey"
+      FROM device_authorization
+     WHERE device_code_hash = $1 AND client_id = $2 AND is_approved AND spent_at IS NULL`
 }
+
+const REDEEM = grantStatement(
+  'device_code_redeem',
+  `UPDATE device_authorization d SET spent_at = latchkey_now(), session_id = $3::uuid
+    WHERE device_code_hash = $1 AND client_id = $2
+      AND is_approved AND spent_at IS NULL AND expires_at > latchkey_now()
+      AND EXISTS (SELECT 1 FROM consent c
+                   WHERE c.user_id = d.user_id AND c.client_id = d.client_id FOR SHARE)
+   RETURNING user_id, parent_id, scope, audience, NULL::jsonb AS claims,
+             (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS auth_time,
+             (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
+)
 
 const NOTE_WAITING = {
   name: 'device_code_note_waiting',
