@@ -18,6 +18,8 @@ export type GrantSource = {
   hash: Buffer
   clientId: string
   userId: string
+  /** The login that it was agreed to in. */
+  parentId: string
   /** As {@link sealedKeyOf} reads it. */
   sealedKey: Uint8Array | null
 }
@@ -51,7 +53,7 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
    */
   return async function beginGrant(
     statement: Statement,
-    { hash, clientId, userId, sealedKey }: GrantSource,
+    { hash, clientId, userId, parentId, sealedKey }: GrantSource,
     { dpopJkt, idleSeconds, absoluteSeconds }: GrantTerms,
     origin: RequestOrigin
   ): Promise<BegunGrant> {
@@ -67,7 +69,8 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
       dpopJkt,
       idleSeconds,
       absoluteSeconds,
-      await composeEvent(postgres, event, sealedKey)
+      await composeEvent(postgres, event, sealedKey),
+      parentId
     ])
     if (row === undefined) return { kind: 'unspent' }
     return row.id === null ? { kind: 'login_ended' } : { kind: 'begun', session: row, secret }
@@ -88,12 +91,11 @@ export function grantStatement(name: string, spend: string): Statement {
     u AS (
       SELECT u.roles, u.email_sealed, u.email_verified_at, u.name, u.username,
              LEAST(latchkey_now() + make_interval(secs => $8),
-                   CASE WHEN '${OFFLINE_ACCESS}' <> ALL (string_to_array(spent.scope, ' '))
+                   CASE WHEN (SELECT '${OFFLINE_ACCESS}' <> ALL (string_to_array(scope, ' ')) FROM spent)
                         THEN p.expires_at END) AS ends_at
-        FROM spent
-        JOIN users u ON u.id = spent.user_id
-        JOIN session p ON p.id = spent.parent_id AND p.user_id = u.id
-       WHERE p.revoked_at IS NULL AND p.expires_at > latchkey_now()
+        FROM session p JOIN users u ON u.id = p.user_id
+       WHERE p.id = $10::uuid AND u.id IS NOT DISTINCT FROM (SELECT user_id FROM spent)
+         AND p.revoked_at IS NULL AND p.expires_at > latchkey_now()
          AND u.status = 'active' AND NOT u.must_reset
          FOR SHARE OF u, p),
     s AS (

@@ -68,7 +68,14 @@ export type CodeStoreDeps = {
 
 type KeptCode = Pick<
   NewCode,
-  'userId' | 'redirectUri' | 'audience' | 'claims' | 'nonce' | 'codeChallenge' | 'dpopJkt'
+  | 'userId'
+  | 'parentId'
+  | 'redirectUri'
+  | 'audience'
+  | 'claims'
+  | 'nonce'
+  | 'codeChallenge'
+  | 'dpopJkt'
 > & { sealedKey: Uint8Array | null }
 
 export function createCodeStore({
@@ -118,8 +125,8 @@ export function createCodeStore({
       ])
       return burnt.length > 0 ? refusal : judge(hash, clientId, origin)
     }
-    const { userId, sealedKey, nonce, claims } = code
-    const source = { hash, clientId, userId, sealedKey }
+    const { userId, parentId, sealedKey, nonce, claims } = code
+    const source = { hash, clientId, userId, parentId, sealedKey }
     const begun = await beginGrant(REDEEM, source, presented, origin)
     switch (begun.kind) {
       case 'begun':
@@ -167,7 +174,7 @@ const INSERT = {
 const FIND = {
   name: 'authorization_code_find',
   text: `
-    SELECT user_id AS "userId", redirect_uri AS "redirectUri", audience, claims, nonce,
+    SELECT user_id AS "userId", parent_id AS "parentId", redirect_uri AS "redirectUri", audience, claims, nonce,
            code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
            ${sealedKeyOf('authorization_code.user_id')} AS "sealedKey"
       FROM authorization_code WHERE code_hash = $1 AND client_id = $2`
@@ -176,9 +183,9 @@ const FIND = {
 const SPEND = `
   UPDATE authorization_code code SET spent_at = latchkey_now(), session_id = $3::uuid
    WHERE code_hash = $1 AND client_id = $2 AND spent_at IS NULL AND expires_at > latchkey_now()
-     AND (EXISTS (SELECT 1 FROM consent c
-                   WHERE c.user_id = code.user_id AND c.client_id = code.client_id FOR SHARE)
-          OR EXISTS (SELECT 1 FROM client c WHERE c.id = code.client_id AND c.is_first_party))
+     AND ((SELECT is_first_party FROM client WHERE id = $2)
+          OR EXISTS (SELECT 1 FROM consent c
+                      WHERE c.user_id = code.user_id AND c.client_id = code.client_id FOR SHARE))
   RETURNING user_id, parent_id, scope, audience, claims, auth_time, amr`
 
 const BURN = { name: 'authorization_code_burn', text: SPEND }

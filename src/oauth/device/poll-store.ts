@@ -39,7 +39,7 @@ export type PollStoreDeps = {
   endSessions: EndSessions
 }
 
-type Approved = { userId: string; sealedKey: Uint8Array | null }
+type Approved = { userId: string; parentId: string; sealedKey: Uint8Array | null }
 
 /** What a device gets for its code, as often as it asks. */
 export function createPollStore({
@@ -104,7 +104,8 @@ export function createPollStore({
 const FIND_APPROVED = {
   name: 'device_code_find_approved',
   text: `
-    SELECT user_id AS "userId", ${sealedKeyOf('device_authorization.user_id')} AS "sealedKey"
+    SELECT user_id AS "userId", parent_id AS "parentId",
+           ${sealedKeyOf('device_authorization.user_id')} AS "sealedKey"
       FROM device_authorization
      WHERE device_code_hash = $1 AND client_id = $2 AND is_approved AND spent_at IS NULL`
 }
