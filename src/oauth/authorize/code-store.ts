@@ -9,6 +9,7 @@ import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
 import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
 import type { LiveSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
+import { createFreshCodes } from './fresh-codes.ts'
 import { matchesChallenge } from '../pkce.ts'
 
 const CODE_SECONDS = 60
@@ -68,6 +69,7 @@ export type CodeStoreDeps = {
 
 type KeptCode = Pick<
   NewCode,
+  | 'clientId'
   | 'userId'
   | 'parentId'
   | 'redirectUri'
@@ -85,11 +87,14 @@ export function createCodeStore({
   beginGrant,
   endSessions
 }: CodeStoreDeps) {
+  const freshCodes = createFreshCodes<KeptCode>()
+
   /** @returns the code, of which only the hash is kept */
   async function create(connection: Connection, code: NewCode): Promise<string> {
     const value = randomToken()
-    await connection.query(INSERT, [
-      sha256(value),
+    const hash = sha256(value)
+    const [written] = await connection.query<Pick<KeptCode, 'sealedKey'>>(INSERT, [
+      hash,
       code.clientId,
       code.userId,
       code.parentId,
@@ -103,6 +108,7 @@ export function createCodeStore({
       code.authTime,
       code.amr
     ])
+    freshCodes.keep(hash, { ...code, sealedKey: written?.sealedKey ?? null })
     return value
   }
 
@@ -114,8 +120,8 @@ export function createCodeStore({
   async function redeem(presented: PresentedCode, origin: RequestOrigin): Promise<RedeemOutcome> {
     const hash = sha256(presented.code)
     const { clientId } = presented
-    const [code] = await postgres.query<KeptCode>(FIND, [hash, clientId])
-    if (code === undefined) return { kind: 'unusable', reason: 'no such code' }
+    const code = freshCodes.take(hash) ?? (await find(hash))
+    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
     const refusal = refusalOf(code, presented)
     if (refusal !== null) {
       const burnt = await postgres.query(BURN, [
@@ -136,6 +142,11 @@ export function createCodeStore({
       case 'unspent':
         return judge(hash, clientId, origin)
     }
+  }
+
+  async function find(hash: Buffer): Promise<KeptCode | null> {
+    const [code] = await postgres.query<KeptCode>(FIND, [hash])
+    return code ?? null
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
@@ -167,17 +178,18 @@ const INSERT = {
            (code_hash, client_id, user_id, parent_id, redirect_uri, scope, audience, claims, nonce,
             code_challenge, dpop_jkt, auth_time, amr, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, latchkey_now(),
-            latchkey_now() + interval '${CODE_SECONDS} seconds')`
+            latchkey_now() + interval '${CODE_SECONDS} seconds')
+    RETURNING ${sealedKeyOf('$3')} AS "sealedKey"`
 }
 
 /** What never changes of a code; whether it may still be spent is for the statement that spends it. */
 const FIND = {
   name: 'authorization_code_find',
   text: `
-    SELECT user_id AS "userId", parent_id AS "parentId", redirect_uri AS "redirectUri", audience, claims, nonce,
+    SELECT client_id AS "clientId", user_id AS "userId", parent_id AS "parentId", redirect_uri AS "redirectUri", audience, claims, nonce,
            code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
            ${sealedKeyOf('authorization_code.user_id')} AS "sealedKey"
-      FROM authorization_code WHERE code_hash = $1 AND client_id = $2`
+      FROM authorization_code WHERE code_hash = $1`
 }
 
 const SPEND = `
