@@ -106,7 +106,7 @@ export function openOAuth(deps: OAuthDeps) {
   const subjects = createSubjects(dataKeys)
   const requests = createRequestStore({ postgres, sealer, clock })
   const { beginGrant, findSessionByToken } = sessions
-  const polls = createPollStore({ postgres, clock, record, beginGrant, endSessions })
+  const polls = createPollStore({ postgres, record, beginGrant, endSessions })
   const codes = createCodeStore({ postgres, clock, record, beginGrant, endSessions })
   const consents = createConsentStore({ postgres, clock, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })

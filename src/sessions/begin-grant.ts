@@ -7,19 +7,21 @@ import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Statement } from '../platform/postgres.ts'
 import { addressPlace } from './begin-session.ts'
-import { LIVE_SESSION } from './rotation-store.ts'
-import type { LiveSession } from './session.ts'
+import type { GrantSession } from './session.ts'
 
 /** Lets this grant outlive the browser login that it was made from (OpenID Connect Core §11). */
 export const OFFLINE_ACCESS = 'offline_access'
 
-/** What a grant is made from. */
+/** What a grant is made from, and what never changes of it. */
 export type GrantSource = {
-  hash: Buffer
   clientId: string
   userId: string
   /** The login that it was agreed to in. */
   parentId: string
+  scope: string
+  audience: string[]
+  authTime: Date
+  amr: string[]
   /** As {@link sealedKeyOf} reads it. */
   sealedKey: Uint8Array | null
 }
@@ -28,11 +30,14 @@ export type GrantSource = {
 export type GrantTerms = { dpopJkt: string | null; idleSeconds: number; absoluteSeconds: number }
 
 export type BegunGrant =
-  | { kind: 'begun'; session: LiveSession; secret: Buffer }
+  | { kind: 'begun'; session: GrantSession; secret: Buffer }
   /** Its source is spent, and nothing has begun: the person or the login that agreed is gone. */
   | { kind: 'login_ended' }
   /** There was nothing to spend. */
   | { kind: 'unspent' }
+
+/** What only the statement can tell. */
+type Begun = Pick<GrantSession, 'rotatedAt' | 'expiresAt' | 'idleExpiresAt' | 'roles'>
 
 export type BeginGrant = ReturnType<typeof createGrantBeginner>
 
@@ -53,14 +58,16 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
    */
   return async function beginGrant(
     statement: Statement,
-    { hash, clientId, userId, parentId, sealedKey }: GrantSource,
+    hash: Buffer,
+    source: GrantSource,
     { dpopJkt, idleSeconds, absoluteSeconds }: GrantTerms,
     origin: RequestOrigin
   ): Promise<BegunGrant> {
+    const { clientId, userId, parentId, scope, audience, authTime, amr, sealedKey } = source
     const id = uuidv7({ msecs: clock.now().getTime() })
     const secret = randomBytes(32)
     const event = { type: 'grant.begun', origin, userId, sessionId: id, clientId } as const
-    const [row] = await postgres.query<LiveSession | { id: null }>(statement, [
+    const [row] = await postgres.query<Begun | { rotatedAt: null }>(statement, [
       hash,
       clientId,
       id,
@@ -73,7 +80,9 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
       parentId
     ])
     if (row === undefined) return { kind: 'unspent' }
-    return row.id === null ? { kind: 'login_ended' } : { kind: 'begun', session: row, secret }
+    if (row.rotatedAt === null) return { kind: 'login_ended' }
+    const known = { id, userId, clientId, scope, audience, dpopJkt, generation: 0, authTime, amr }
+    return { kind: 'begun', session: { ...known, ...row }, secret }
   }
 }
 
@@ -89,7 +98,7 @@ export function grantStatement(name: string, spend: string): Statement {
     text: `
     WITH spent AS (${spend}),
     u AS (
-      SELECT u.roles, u.email_sealed, u.email_verified_at, u.name, u.username,
+      SELECT u.roles,
              LEAST(latchkey_now() + make_interval(secs => $8),
                    CASE WHEN (SELECT '${OFFLINE_ACCESS}' <> ALL (string_to_array(scope, ' ')) FROM spent)
                         THEN p.expires_at END) AS ends_at
@@ -106,8 +115,10 @@ export function grantStatement(name: string, spend: string): Statement {
              amr, $5::bytea, latchkey_now(), latchkey_now(), latchkey_now(), ends_at,
              LEAST(ends_at, latchkey_now() + make_interval(secs => $7))
         FROM spent, u
-      RETURNING *),
+      RETURNING rotated_at, expires_at, idle_expires_at),
     told AS (${insertEvents('$9')} WHERE EXISTS (SELECT FROM s))
-    SELECT ${LIVE_SESSION} FROM spent LEFT JOIN s ON TRUE LEFT JOIN u ON TRUE`
+    SELECT s.rotated_at AS "rotatedAt", s.expires_at AS "expiresAt",
+           s.idle_expires_at AS "idleExpiresAt", u.roles
+      FROM spent LEFT JOIN s ON TRUE LEFT JOIN u ON TRUE`
   }
 }

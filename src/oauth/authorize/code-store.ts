@@ -7,7 +7,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Connection, Postgres } from '../../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
 import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
-import type { LiveSession } from '../../sessions/session.ts'
+import type { GrantSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
 import { createFreshCodes } from './fresh-codes.ts'
 import { matchesChallenge } from '../pkce.ts'
@@ -46,7 +46,7 @@ export type PresentedCode = {
 export type RedeemOutcome =
   | {
       kind: 'redeemed'
-      session: LiveSession
+      session: GrantSession
       secret: Buffer
       nonce: string | null
       claims: ClaimsRequest | null
@@ -67,18 +67,9 @@ export type CodeStoreDeps = {
   endSessions: EndSessions
 }
 
-type KeptCode = Pick<
-  NewCode,
-  | 'clientId'
-  | 'userId'
-  | 'parentId'
-  | 'redirectUri'
-  | 'audience'
-  | 'claims'
-  | 'nonce'
-  | 'codeChallenge'
-  | 'dpopJkt'
-> & { sealedKey: Uint8Array | null }
+type KeptCode = NewCode & { sealedKey: Uint8Array | null }
+
+type Spent = { userId: string; clientId: string; sessionId: string }
 
 export function createCodeStore({
   postgres,
@@ -129,18 +120,17 @@ export function createCodeStore({
         clientId,
         uuidv7({ msecs: clock.now().getTime() })
       ])
-      return burnt.length > 0 ? refusal : judge(hash, clientId, origin)
+      return burnt.length > 0 ? refusal : judge(hash, origin)
     }
-    const { userId, parentId, sealedKey, nonce, claims } = code
-    const source = { hash, clientId, userId, parentId, sealedKey }
-    const begun = await beginGrant(REDEEM, source, presented, origin)
+    const { nonce, claims } = code
+    const begun = await beginGrant(REDEEM, hash, code, presented, origin)
     switch (begun.kind) {
       case 'begun':
         return { ...begun, kind: 'redeemed', nonce, claims }
       case 'login_ended':
         return { kind: 'unusable', reason: 'the login that agreed has ended' }
       case 'unspent':
-        return judge(hash, clientId, origin)
+        return judge(hash, origin)
     }
   }
 
@@ -150,22 +140,18 @@ export function createCodeStore({
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
-  async function judge(
-    hash: Buffer,
-    clientId: string,
-    origin: RequestOrigin
-  ): Promise<RedeemOutcome> {
-    const codeHash = new Uint8Array(hash)
-    return postgres.transaction(async (tx): Promise<RedeemOutcome> => {
-      const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
-      if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
-      const { spentAt, sessionId, userId } = code
-      if (spentAt === null || sessionId === null)
-        return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
+  async function judge(hash: Buffer, origin: RequestOrigin): Promise<RedeemOutcome> {
+    const [spent] = await postgres.query<Spent>(FIND_SPENT, [hash])
+    if (spent === undefined) {
+      return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
+    }
+    const { sessionId } = spent
+    const ended = await postgres.transaction(async (tx) => {
       const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-      await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-      return { kind: 'reused', ended }
+      await record(tx, { type: 'grant.code_reused', origin, ...spent })
+      return ended
     })
+    return { kind: 'reused', ended }
   }
 
   return { create, redeem }
@@ -186,10 +172,19 @@ const INSERT = {
 const FIND = {
   name: 'authorization_code_find',
   text: `
-    SELECT client_id AS "clientId", user_id AS "userId", parent_id AS "parentId", redirect_uri AS "redirectUri", audience, claims, nonce,
-           code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
+    SELECT client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
+           redirect_uri AS "redirectUri", scope, audience, claims, nonce,
+           code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt", auth_time AS "authTime", amr,
            ${sealedKeyOf('authorization_code.user_id')} AS "sealedKey"
       FROM authorization_code WHERE code_hash = $1`
+}
+
+const FIND_SPENT = {
+  name: 'authorization_code_find_spent',
+  text: `
+    SELECT user_id AS "userId", client_id AS "clientId", session_id AS "sessionId"
+      FROM authorization_code
+     WHERE code_hash = $1 AND spent_at IS NOT NULL AND session_id IS NOT NULL`
 }
 
 const SPEND = `

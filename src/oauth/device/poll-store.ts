@@ -2,11 +2,10 @@ import type { RequestOrigin } from '../../audit/events.ts'
 import { sealedKeyOf } from '../../audit/event-row.ts'
 import type { Audit } from '../../audit/record.ts'
 import { sha256 } from '../../lib/secrets.ts'
-import type { Clock } from '../../platform/clock.ts'
 import type { Postgres } from '../../platform/postgres.ts'
-import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
+import { grantStatement, type BeginGrant, type GrantSource } from '../../sessions/begin-grant.ts'
 import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
-import type { LiveSession } from '../../sessions/session.ts'
+import type { GrantSession } from '../../sessions/session.ts'
 
 /** RFC 8628 §3.5: what `slow_down` adds. */
 const SLOW_DOWN_SECONDS = 5
@@ -23,7 +22,7 @@ export type PresentedDeviceCode = {
 }
 
 export type PollOutcome =
-  | { kind: 'redeemed'; session: LiveSession; secret: Buffer }
+  | { kind: 'redeemed'; session: GrantSession; secret: Buffer }
   /** It was spent before: what it began has ended, and that is committed. */
   | { kind: 'reused'; ended: EndedSession[] }
   | { kind: 'pending' | 'hasty' | 'denied' | 'expired' }
@@ -33,22 +32,25 @@ export type PollStore = ReturnType<typeof createPollStore>
 
 export type PollStoreDeps = {
   postgres: Postgres
-  clock: Clock
   record: Audit
   beginGrant: BeginGrant
   endSessions: EndSessions
 }
 
-type Approved = { userId: string; parentId: string; sealedKey: Uint8Array | null }
+type Approved = Omit<GrantSource, 'clientId'>
+
+type Judged = {
+  userId: string | null
+  sessionId: string | null
+  isSpent: boolean
+  isDenied: boolean
+  isExpired: boolean
+  /** Nobody has decided, or the consent stands. */
+  stands: boolean
+}
 
 /** What a device gets for its code, as often as it asks. */
-export function createPollStore({
-  postgres,
-  clock,
-  record,
-  beginGrant,
-  endSessions
-}: PollStoreDeps) {
+export function createPollStore({ postgres, record, beginGrant, endSessions }: PollStoreDeps) {
   /**
    * Spends a device code that was approved, and begins what it stands for; tells all others how it stands.
    * The consent has to stand still, and is held: whoever takes it back afterwards sees the session.
@@ -58,8 +60,8 @@ export function createPollStore({
     const hash = sha256(deviceCode)
     const [approved] = await postgres.query<Approved>(FIND_APPROVED, [hash, clientId])
     if (approved !== undefined) {
-      const source = { hash, clientId, ...approved }
-      const begun = await beginGrant(REDEEM, source, terms, origin)
+      const source = { clientId, ...approved }
+      const begun = await beginGrant(REDEEM, hash, source, terms, origin)
       if (begun.kind === 'begun') return { ...begun, kind: 'redeemed' }
       if (begun.kind === 'login_ended') return LOGIN_ENDED
     }
@@ -72,23 +74,21 @@ export function createPollStore({
     clientId: string,
     origin: RequestOrigin
   ): Promise<PollOutcome> {
-    const deviceCodeHash = new Uint8Array(hash)
-    return postgres.transaction(async (tx): Promise<PollOutcome> => {
-      const code = await tx.deviceAuthorization.findUnique({ where: { deviceCodeHash } })
-      if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such device code' }
-      const { spentAt, sessionId, userId, isApproved, expiresAt } = code
-      if (spentAt !== null && sessionId !== null && userId !== null) {
+    const [code] = await postgres.query<Judged>(JUDGE, [hash, clientId])
+    if (code === undefined) return { kind: 'unusable', reason: 'no such device code' }
+    const { userId, sessionId, isSpent } = code
+    if (isSpent && sessionId !== null && userId !== null) {
+      const ended = await postgres.transaction(async (tx) => {
         const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
         await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-        return { kind: 'reused', ended }
-      }
-      if (isApproved === false) return { kind: 'denied' }
-      if (expiresAt <= clock.now()) return { kind: 'expired' }
-      const stands =
-        userId === null || (await tx.consent.count({ where: { userId, clientId } })) > 0
-      // Approved between the two statements: the next poll gets it.
-      return { kind: stands ? 'pending' : 'denied' }
-    })
+        return ended
+      })
+      return { kind: 'reused', ended }
+    }
+    if (code.isDenied) return { kind: 'denied' }
+    if (code.isExpired) return { kind: 'expired' }
+    // Approved between the two statements: the next poll gets it.
+    return { kind: code.stands ? 'pending' : 'denied' }
   }
 
   /** Counts a poll of an undecided request; one that comes too soon makes the interval longer (§3.5). */
@@ -104,10 +104,12 @@ export function createPollStore({
 const FIND_APPROVED = {
   name: 'device_code_find_approved',
   text: `
-    SELECT user_id AS "userId", parent_id AS "parentId",
-           ${sealedKeyOf('device_authorization.user_id')} AS "sealedKey"
-      FROM device_authorization
-     WHERE device_code_hash = $1 AND client_id = $2 AND is_approved AND spent_at IS NULL`
+    SELECT d.user_id AS "userId", d.parent_id AS "parentId", d.scope, d.audience,
+           -- Of a login that is gone, nothing begins.
+           COALESCE(p.auth_time, d.created_at) AS "authTime", COALESCE(p.amr, '{}') AS amr,
+           ${sealedKeyOf('d.user_id')} AS "sealedKey"
+      FROM device_authorization d LEFT JOIN session p ON p.id = d.parent_id
+     WHERE d.device_code_hash = $1 AND d.client_id = $2 AND d.is_approved AND d.spent_at IS NULL`
 }
 
 const REDEEM = grantStatement(
@@ -121,6 +123,17 @@ const REDEEM = grantStatement(
              (SELECT p.auth_time FROM session p WHERE p.id = d.parent_id) AS auth_time,
              (SELECT p.amr FROM session p WHERE p.id = d.parent_id) AS amr`
 )
+
+const JUDGE = {
+  name: 'device_code_judge',
+  text: `
+    SELECT d.user_id AS "userId", d.session_id AS "sessionId", d.spent_at IS NOT NULL AS "isSpent",
+           d.is_approved IS FALSE AS "isDenied", d.expires_at <= latchkey_now() AS "isExpired",
+           d.user_id IS NULL
+             OR EXISTS (SELECT FROM consent c
+                         WHERE c.user_id = d.user_id AND c.client_id = d.client_id) AS stands
+      FROM device_authorization d WHERE d.device_code_hash = $1 AND d.client_id = $2`
+}
 
 const NOTE_WAITING = {
   name: 'device_code_note_waiting',
