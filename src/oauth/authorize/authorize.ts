@@ -1,7 +1,7 @@
 import type { User } from '../../accounts/user.ts'
 import type { RequestOrigin } from '../../audit/events.ts'
 import { OAuthError } from '../../errors.ts'
-import type { Postgres } from '../../platform/postgres.ts'
+import type { Connection, Postgres } from '../../platform/postgres.ts'
 import type { BrowserSession, LiveLogin } from '../../sessions/browser-sessions.ts'
 import { isDocumentId, isRegisteredRedirect, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
@@ -52,6 +52,7 @@ export type AuthorizeDeps = AuthorizeRulesDeps & {
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
 export function createAuthorize(deps: AuthorizeDeps) {
   const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
+  const { noteDocument } = deps
   const { isLoggedInEnough, isAgreed, loginDueAfter } = createAuthorizeRules(deps)
 
   /**
@@ -138,12 +139,16 @@ export function createAuthorize(deps: AuthorizeDeps) {
         if (!isOurs) throw gone()
         throw new OAuthError('access_denied', 'The person did not agree.')
       }
-      await postgres.transaction(async (tx) => {
+      const { consentScopes: scopes } = request
+      const agree = async (tx: Connection, note?: () => Promise<void>) => {
         if (!(await requests.noteConsent(tx, requestId, userId))) throw gone()
-        if (isDocumentId(client.id)) await deps.noteDocument?.(tx, client, userId)
-        const { consentScopes: scopes } = request
+        await note?.()
         await consents.give(tx, { userId, clientId: client.id, scopes }, origin)
-      })
+      }
+      if (noteDocument === null || !isDocumentId(client.id)) await postgres.hotTransaction(agree)
+      else {
+        await postgres.transaction((tx) => agree(tx, () => noteDocument(tx, client, userId)))
+      }
       return resume(requestId, login)
     })
   }

@@ -1,14 +1,14 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../../audit/events.ts'
 import { sealedKeyOf } from '../../audit/event-row.ts'
-import type { Audit } from '../../audit/record.ts'
 import { randomToken, sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Connection, Postgres } from '../../platform/postgres.ts'
-import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
+import type { EndedSession } from '../../sessions/end-sessions.ts'
 import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
 import type { GrantSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
+import { isAliveOf, type EndReused, type SpentCode } from '../reuse-store.ts'
 import { createFreshCodes } from './fresh-codes.ts'
 import { matchesChallenge } from '../pkce.ts'
 
@@ -62,22 +62,13 @@ export type CodeStore = ReturnType<typeof createCodeStore>
 export type CodeStoreDeps = {
   postgres: Postgres
   clock: Clock
-  record: Audit
   beginGrant: BeginGrant
-  endSessions: EndSessions
+  endReused: EndReused
 }
 
 type KeptCode = NewCode & { sealedKey: Uint8Array | null }
 
-type Spent = { userId: string; clientId: string; sessionId: string }
-
-export function createCodeStore({
-  postgres,
-  clock,
-  record,
-  beginGrant,
-  endSessions
-}: CodeStoreDeps) {
+export function createCodeStore({ postgres, clock, beginGrant, endReused }: CodeStoreDeps) {
   const freshCodes = createFreshCodes<KeptCode>()
 
   /** @returns the code, of which only the hash is kept */
@@ -141,17 +132,10 @@ export function createCodeStore({
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
   async function judge(hash: Buffer, origin: RequestOrigin): Promise<RedeemOutcome> {
-    const [spent] = await postgres.query<Spent>(FIND_SPENT, [hash])
-    if (spent === undefined) {
-      return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
-    }
-    const { sessionId } = spent
-    const ended = await postgres.transaction(async (tx) => {
-      const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-      await record(tx, { type: 'grant.code_reused', origin, ...spent })
-      return ended
-    })
-    return { kind: 'reused', ended }
+    const [spent] = await postgres.query<SpentCode>(FIND_SPENT, [hash])
+    return spent === undefined
+      ? { kind: 'unusable', reason: 'expired, or the consent is taken back' }
+      : { kind: 'reused', ended: await endReused(spent, origin) }
   }
 
   return { create, redeem }
@@ -182,7 +166,8 @@ const FIND = {
 const FIND_SPENT = {
   name: 'authorization_code_find_spent',
   text: `
-    SELECT user_id AS "userId", client_id AS "clientId", session_id AS "sessionId"
+    SELECT user_id AS "userId", client_id AS "clientId", session_id AS "sessionId",
+           ${isAliveOf('session_id')} AS "isAlive"
       FROM authorization_code
      WHERE code_hash = $1 AND spent_at IS NOT NULL AND session_id IS NOT NULL`
 }

@@ -1,11 +1,11 @@
 import type { RequestOrigin } from '../../audit/events.ts'
 import { sealedKeyOf } from '../../audit/event-row.ts'
-import type { Audit } from '../../audit/record.ts'
 import { sha256 } from '../../lib/secrets.ts'
 import type { Postgres } from '../../platform/postgres.ts'
 import { grantStatement, type BeginGrant, type GrantSource } from '../../sessions/begin-grant.ts'
-import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
+import type { EndedSession } from '../../sessions/end-sessions.ts'
 import type { GrantSession } from '../../sessions/session.ts'
+import { isAliveOf, type EndReused } from '../reuse-store.ts'
 
 /** RFC 8628 §3.5: what `slow_down` adds. */
 const SLOW_DOWN_SECONDS = 5
@@ -32,9 +32,8 @@ export type PollStore = ReturnType<typeof createPollStore>
 
 export type PollStoreDeps = {
   postgres: Postgres
-  record: Audit
   beginGrant: BeginGrant
-  endSessions: EndSessions
+  endReused: EndReused
 }
 
 type Approved = Omit<GrantSource, 'clientId'>
@@ -43,6 +42,7 @@ type Judged = {
   userId: string | null
   sessionId: string | null
   isSpent: boolean
+  isAlive: boolean
   isDenied: boolean
   isExpired: boolean
   /** Nobody has decided, or the consent stands. */
@@ -50,7 +50,7 @@ type Judged = {
 }
 
 /** What a device gets for its code, as often as it asks. */
-export function createPollStore({ postgres, record, beginGrant, endSessions }: PollStoreDeps) {
+export function createPollStore({ postgres, beginGrant, endReused }: PollStoreDeps) {
   /**
    * Spends a device code that was approved, and begins what it stands for; tells all others how it stands.
    * The consent has to stand still, and is held: whoever takes it back afterwards sees the session.
@@ -78,12 +78,8 @@ export function createPollStore({ postgres, record, beginGrant, endSessions }: P
     if (code === undefined) return { kind: 'unusable', reason: 'no such device code' }
     const { userId, sessionId, isSpent } = code
     if (isSpent && sessionId !== null && userId !== null) {
-      const ended = await postgres.transaction(async (tx) => {
-        const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-        await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-        return ended
-      })
-      return { kind: 'reused', ended }
+      const spent = { clientId, userId, sessionId, isAlive: code.isAlive }
+      return { kind: 'reused', ended: await endReused(spent, origin) }
     }
     if (code.isDenied) return { kind: 'denied' }
     if (code.isExpired) return { kind: 'expired' }
@@ -128,6 +124,7 @@ const JUDGE = {
   name: 'device_code_judge',
   text: `
     SELECT d.user_id AS "userId", d.session_id AS "sessionId", d.spent_at IS NOT NULL AS "isSpent",
+           ${isAliveOf('d.session_id')} AS "isAlive",
            d.is_approved IS FALSE AS "isDenied", d.expires_at <= latchkey_now() AS "isExpired",
            d.user_id IS NULL
              OR EXISTS (SELECT FROM consent c
