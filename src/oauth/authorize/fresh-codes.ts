@@ -8,16 +8,16 @@ const MOST = 10_000
  * mostly the one that made it, and need not ask for what it said. Whether a code may still be spent is for the
  * statement that spends it.
  */
-export function createFreshCodes<Code>() {
+export function createFreshCodes<Code>(nowMs: () => number = () => performance.now()) {
   const fresh = new Map<string, { code: Code; keptAtMs: number }>()
 
   function keep(hash: Buffer, code: Code): void {
-    const nowMs = performance.now()
+    const atMs = nowMs()
     for (const [oldest, { keptAtMs }] of fresh) {
-      if (fresh.size < MOST && nowMs - keptAtMs < KEPT_MS) break
+      if (fresh.size < MOST && atMs - keptAtMs < KEPT_MS) break
       fresh.delete(oldest)
     }
-    fresh.set(nameOf(hash), { code, keptAtMs: nowMs })
+    fresh.set(nameOf(hash), { code, keptAtMs: atMs })
   }
 
   /** Gives it once: whoever asks again asks Postgres. */
@@ -25,7 +25,7 @@ export function createFreshCodes<Code>() {
     const name = nameOf(hash)
     const kept = fresh.get(name)
     fresh.delete(name)
-    return kept !== undefined && performance.now() - kept.keptAtMs < KEPT_MS ? kept.code : null
+    return kept !== undefined && nowMs() - kept.keptAtMs < KEPT_MS ? kept.code : null
   }
 
   return { keep, take }
