@@ -47,9 +47,10 @@ export function createPersonKeyStore(sealer: Sealer) {
     )
   }
 
-  return { find, obtain }
+  return { find, obtain, openAll }
 }
 
+/** A row as it was read. */
 type KeyRow = { userId: string; sealedKey: Uint8Array | null }
 
 const FIND = {

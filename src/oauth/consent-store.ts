@@ -1,7 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
 
 /** A client that somebody lets in, as they see it. */
@@ -11,34 +10,25 @@ export type ConsentStore = ReturnType<typeof createConsentStore>
 
 export type ConsentStoreDeps = {
   postgres: Postgres
-  clock: Clock
   record: Audit
   endSessions: EndSessions
 }
 
-export function createConsentStore({ postgres, clock, record, endSessions }: ConsentStoreDeps) {
+export function createConsentStore({ postgres, record, endSessions }: ConsentStoreDeps) {
   /** The scopes that somebody has agreed to. */
   async function findScopes(userId: string, clientId: string): Promise<string[]> {
-    const consent = await postgres.read((db) =>
-      db.consent.findUnique({ where: { userId_clientId: { userId, clientId } } })
-    )
+    const [consent] = await postgres.query<{ scopes: string[] }>(FIND_SCOPES, [userId, clientId])
     return consent?.scopes ?? []
   }
 
   /** Adds to what was agreed to before; what was agreed to stays. */
   async function give(
-    tx: Transaction,
+    tx: Connection,
     consent: { userId: string; clientId: string; scopes: string[] },
     origin: RequestOrigin
   ): Promise<void> {
     const { userId, clientId, scopes } = consent
-    const now = clock.now()
-    await tx.$executeRaw`
-      INSERT INTO consent (user_id, client_id, scopes, created_at, updated_at)
-      VALUES (${userId}::uuid, ${clientId}, ${scopes}, ${now}, ${now})
-      ON CONFLICT (user_id, client_id) DO UPDATE
-         SET scopes = ARRAY(SELECT DISTINCT unnest(consent.scopes || excluded.scopes) ORDER BY 1),
-             updated_at = excluded.updated_at`
+    await tx.query(GIVE, [userId, clientId, scopes])
     const details = { scope: scopes.join(' ') }
     await record(tx, { type: 'consent.given', origin, userId, clientId, details })
   }
@@ -77,4 +67,19 @@ export function createConsentStore({ postgres, clock, record, endSessions }: Con
   }
 
   return { findScopes, give, list, revoke }
+}
+
+const GIVE = {
+  name: 'consent_give',
+  text: `
+    INSERT INTO consent (user_id, client_id, scopes, created_at, updated_at)
+    VALUES ($1, $2, $3, latchkey_now(), latchkey_now())
+    ON CONFLICT (user_id, client_id) DO UPDATE
+       SET scopes = ARRAY(SELECT DISTINCT unnest(consent.scopes || excluded.scopes) ORDER BY 1),
+           updated_at = excluded.updated_at`
+}
+
+const FIND_SCOPES = {
+  name: 'consent_find_scopes',
+  text: 'SELECT scopes FROM consent WHERE user_id = $1::uuid AND client_id = $2'
 }

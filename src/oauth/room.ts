@@ -49,6 +49,7 @@ import { createRegistration } from './registration.ts'
 import { createRevocationVerbs } from './revocation-store.ts'
 import { createRevocation } from './revocation.ts'
 import { createRingRule } from './ring-rule.ts'
+import { createReuseStore } from './reuse-store.ts'
 import { createSectorRule } from './sector.ts'
 import { createBindingRule } from './shown-token.ts'
 import { createSubjects } from './subjects.ts'
@@ -106,9 +107,10 @@ export function openOAuth(deps: OAuthDeps) {
   const subjects = createSubjects(dataKeys)
   const requests = createRequestStore({ postgres, sealer, clock })
   const { beginGrant, findSessionByToken } = sessions
-  const polls = createPollStore({ postgres, clock, record, beginGrant, endSessions })
-  const codes = createCodeStore({ postgres, clock, record, beginGrant, endSessions })
-  const consents = createConsentStore({ postgres, clock, record, endSessions })
+  const endReused = createReuseStore({ postgres, record, endSessions })
+  const polls = createPollStore({ postgres, beginGrant, endReused })
+  const codes = createCodeStore({ postgres, clock, beginGrant, endReused })
+  const consents = createConsentStore({ postgres, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
   const grantStore = createGrantStore(postgres)
   const issueIdToken = createIdTokens({

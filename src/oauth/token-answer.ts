@@ -1,5 +1,5 @@
 import type { User } from '../accounts/user.ts'
-import type { LiveSession } from '../sessions/session.ts'
+import type { GrantSession } from '../sessions/session.ts'
 import type { RefreshTokenOf } from '../sessions/token-pair.ts'
 import type { AccessTokens, ActorClaim } from '../tokens/access-token.ts'
 import type { TokenIdentity } from '../tokens/token-identity.ts'
@@ -25,7 +25,7 @@ export type Granted =
   /** A person's session, begun or gone on with. */
   | {
       kind: 'session'
-      session: LiveSession
+      session: GrantSession
       secret: Buffer
       scope: string
       resources: string[]

@@ -39,8 +39,8 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       }
     },
     async (request, reply) => {
-      const session = await pages.findBrowserSession(request)
-      return send(reply, await authorize.begin(request.query, session))
+      const login = await pages.findLogin(request)
+      return send(reply, await authorize.begin(request.query, login))
     }
   )
 
@@ -63,8 +63,8 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
     '/oauth/authorize/resume',
     { ...pageRoute, schema: { ...pageRoute.schema, querystring: WaitingQuery } },
     async (request, reply) => {
-      const session = await pages.findBrowserSession(request)
-      return send(reply, await authorize.resume(request.query.request, session))
+      const login = await pages.findLogin(request)
+      return send(reply, await authorize.resume(request.query.request, login))
     }
   )
 

@@ -4,7 +4,7 @@ import { ProblemError } from '../errors.ts'
 import { readBrowserCookie } from '../http/browser-session.ts'
 import { tellWho } from '../http/request-origin.ts'
 import type { LimitGroup } from '../http/rate-limits.ts'
-import type { BrowserSession, BrowserSessions } from '../sessions/browser-sessions.ts'
+import type { BrowserSession, BrowserSessions, LiveLogin } from '../sessions/browser-sessions.ts'
 import { allowWidget, type CaptchaWidget } from './captcha-widget.ts'
 import { leadsToApplication as isForApplication, loginPath } from './continue.ts'
 import { textsFor } from './language.ts'
@@ -107,11 +107,22 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     } satisfies RouteShorthandOptions
   }
 
+  /** The login that lives in this browser. */
+  async function findLogin(request: FastifyRequest): Promise<LiveLogin | null> {
+    return noted(request, await browser.findLogin(readBrowserCookie(request)))
+  }
+
   /** Who is logged in in this browser. */
   async function findBrowserSession(request: FastifyRequest): Promise<BrowserSession | null> {
-    const session = await browser.find(readBrowserCookie(request))
-    if (session !== null) tellWho(request, { userId: session.user.id, sessionId: session.id })
-    return session
+    return noted(request, await browser.find(readBrowserCookie(request)))
+  }
+
+  function noted<Login extends LiveLogin>(
+    request: FastifyRequest,
+    login: Login | null
+  ): Login | null {
+    if (login !== null) tellWho(request, { userId: login.userId, sessionId: login.id })
+    return login
   }
 
   /**
@@ -128,7 +139,7 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
     return session
   }
 
-  return { look, renderPage, pageForm, findBrowserSession, requireBrowserSession }
+  return { look, renderPage, pageForm, findLogin, findBrowserSession, requireBrowserSession }
 }
 
 /**

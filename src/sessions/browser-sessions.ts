@@ -4,11 +4,14 @@ import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openBrowserCookieValue, writeBrowserCookieValue } from './browser-cookie.ts'
-import type { BrowserSessionStore } from './browser-session-store.ts'
+import type { BrowserRow, BrowserSessionStore } from './browser-session-store.ts'
 import { invalidCredentials, type ProveLogin } from './login-proof.ts'
 
+/** A login at the pages, in this browser, that lives. */
+export type LiveLogin = BrowserRow
+
 /** Somebody who logged in at the pages, in this browser. */
-export type BrowserSession = { id: string; user: User; authTime: Date; amr: string[] }
+export type BrowserSession = LiveLogin & { user: User }
 
 export type BrowserLogin = {
   identifier: Identifier
@@ -63,19 +66,22 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     origin.tell?.({ userId: user.id, sessionId: id })
     return {
       cookie: writeBrowserCookieValue({ sessionId: id, secret }),
-      session: { id, user, authTime, amr },
+      session: { id, userId: user.id, user, authTime, amr },
       rememberDevice
     }
   }
 
-  /** The live session of a cookie; null for everything else. Asks Postgres each time, so an end is true at once. */
-  async function find(cookie: string | undefined): Promise<BrowserSession | null> {
+  /** The live login of a cookie; null for everything else. Asks Postgres each time, so an end is true at once. */
+  async function findLogin(cookie: string | undefined): Promise<LiveLogin | null> {
     const claim = openBrowserCookieValue(cookie)
-    const row = claim === null ? null : await store.find(claim)
-    const user = row === null ? null : await findUser(row.userId)
-    if (row === null || user === null) return null
-    const { id, authTime, amr } = row
-    return { id, user, authTime, amr }
+    return claim === null ? null : store.find(claim)
+  }
+
+  /** The same, for whoever shows who it is. */
+  async function find(cookie: string | undefined): Promise<BrowserSession | null> {
+    const login = await findLogin(cookie)
+    const user = login === null ? null : await findUser(login.userId)
+    return login === null || user === null ? null : { ...login, user }
   }
 
   /** Ends it, and the grants made from it that lack `offline_access`. May be repeated. */
@@ -84,5 +90,5 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
     if (claim !== null) revocationFeed.announce(await store.end(claim, origin))
   }
 
-  return { begin, find, end }
+  return { begin, findLogin, find, end }
 }

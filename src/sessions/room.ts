@@ -7,6 +7,7 @@ import type { Platform } from '../platform/open-platform.ts'
 import type { Tokens } from '../tokens/room.ts'
 import type { EndSessions } from './end-sessions.ts'
 import { createSessionBeginner } from './begin-session.ts'
+import { createEventComposer } from '../audit/event-row.ts'
 import { createBrowserSessionStore } from './browser-session-store.ts'
 import { createBrowserSessions } from './browser-sessions.ts'
 import { createKnownDeviceStore } from './known-device-store.ts'
@@ -112,7 +113,12 @@ export function openSessions(deps: SessionsDeps) {
     }),
     refresh: createRefresh({ rotate, issuePair, idleSeconds }),
     rotate,
-    beginGrant: createGrantBeginner({ sealer, clock, record }),
+    beginGrant: createGrantBeginner({
+      postgres,
+      sealer,
+      clock,
+      composeEvent: createEventComposer({ sealer, clock })
+    }),
     findSessionByToken: createSessionLookup({ store, dataKeys, clock }),
     refreshTokenOf: createRefreshTokenWriter({ dataKeys, clock }),
     logout: createLogout({ store, dataKeys, clock, revocationFeed }),

@@ -26,6 +26,12 @@ export type LiveSession = {
   username: string | null
 }
 
+/** The same without what only our own applications are told of the person. */
+export type GrantSession = Omit<
+  LiveSession,
+  'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
+>
+
 /** How a refresh token travels: in bodies, or in a cookie that no script can read. */
 export type Delivery = 'body' | 'cookie'
 

@@ -5,7 +5,7 @@ import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { AccessTokens, AccessTokenSubject } from '../tokens/access-token.ts'
 import { writeRefreshToken } from './refresh-token.ts'
-import type { LiveSession } from './session.ts'
+import type { GrantSession, LiveSession } from './session.ts'
 
 /** An access token, wire spelling. Lives are seconds. */
 export type AccessAnswer = { access_token: string; token_type: 'Bearer'; expires_in: number }
@@ -39,7 +39,7 @@ export function createRefreshTokenWriter({
   clock
 }: Pick<TokenIssuersDeps, 'dataKeys' | 'clock'>) {
   return function refreshTokenOf(
-    { id, generation, rotatedAt, expiresAt, idleExpiresAt }: LiveSession,
+    { id, generation, rotatedAt, expiresAt, idleExpiresAt }: GrantSession,
     secret: Buffer
   ): Pick<TokenPair, 'refresh_token' | 'refresh_expires_in'> {
     const macKey = dataKeys.activeAt('refresh_mac', rotatedAt)

@@ -1,8 +1,8 @@
 import type { User } from '../../accounts/user.ts'
 import type { RequestOrigin } from '../../audit/events.ts'
 import { OAuthError } from '../../errors.ts'
-import type { Postgres } from '../../platform/postgres.ts'
-import type { BrowserSession } from '../../sessions/browser-sessions.ts'
+import type { Connection, Postgres } from '../../platform/postgres.ts'
+import type { BrowserSession, LiveLogin } from '../../sessions/browser-sessions.ts'
 import { isDocumentId, isRegisteredRedirect, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
 import type { ClientDocuments } from '../documents/documents.ts'
@@ -52,6 +52,7 @@ export type AuthorizeDeps = AuthorizeRulesDeps & {
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
 export function createAuthorize(deps: AuthorizeDeps) {
   const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
+  const { noteDocument } = deps
   const { isLoggedInEnough, isAgreed, loginDueAfter } = createAuthorizeRules(deps)
 
   /**
@@ -60,12 +61,12 @@ export function createAuthorize(deps: AuthorizeDeps) {
    */
   async function begin(
     shown: AuthorizationParameters,
-    session: BrowserSession | null
+    login: LiveLogin | null
   ): Promise<AuthorizeOutcome> {
     return receive(shown, async (addressed) => {
       const request = readRequest(addressed.parameters, addressed.client)
       const loginAfter = loginDueAfter(request)
-      return decide({ ...addressed, request, loginAfter, waiting: null }, session)
+      return decide({ ...addressed, request, loginAfter, waiting: null }, login)
     })
   }
 
@@ -105,12 +106,9 @@ export function createAuthorize(deps: AuthorizeDeps) {
   }
 
   /** Goes on with a request that waited. */
-  async function resume(
-    requestId: string,
-    session: BrowserSession | null
-  ): Promise<AuthorizeOutcome> {
+  async function resume(requestId: string, login: LiveLogin | null): Promise<AuthorizeOutcome> {
     const waiting = await findWaiting(requestId)
-    return answering(waiting, () => decide(waiting, session))
+    return answering(waiting, () => decide(waiting, login))
   }
 
   /** What is asked of the person, for the consent page. Null when nothing is, or not of this one. */
@@ -127,27 +125,31 @@ export function createAuthorize(deps: AuthorizeDeps) {
   /** What the person decided. A no is told to the client; a yes is remembered until it is taken back. */
   async function decideConsent(
     requestId: string,
-    session: BrowserSession,
+    login: LiveLogin,
     isAgreed: boolean,
     origin: RequestOrigin
   ): Promise<AuthorizeOutcome> {
     const waiting = await findWaiting(requestId)
     return answering(waiting, async () => {
-      if (!(await isLoggedInEnough(waiting, session))) return interact('login', waiting)
+      if (!(await isLoggedInEnough(waiting, login))) return interact('login', waiting)
       const { client, request } = waiting
-      const userId = session.user.id
+      const userId = login.userId
       if (!isAgreed) {
-        const isOurs = await postgres.transaction((tx) => requests.spend(tx, requestId))
+        const isOurs = await postgres.hotTransaction((tx) => requests.spend(tx, requestId))
         if (!isOurs) throw gone()
         throw new OAuthError('access_denied', 'The person did not agree.')
       }
-      await postgres.transaction(async (tx) => {
+      const { consentScopes: scopes } = request
+      const agree = async (tx: Connection, note?: () => Promise<void>) => {
         if (!(await requests.noteConsent(tx, requestId, userId))) throw gone()
-        if (isDocumentId(client.id)) await deps.noteDocument?.(tx, client, userId)
-        const { consentScopes: scopes } = request
+        await note?.()
         await consents.give(tx, { userId, clientId: client.id, scopes }, origin)
-      })
-      return resume(requestId, session)
+      }
+      if (noteDocument === null || !isDocumentId(client.id)) await postgres.hotTransaction(agree)
+      else {
+        await postgres.transaction((tx) => agree(tx, () => noteDocument(tx, client, userId)))
+      }
+      return resume(requestId, login)
     })
   }
 
@@ -161,20 +163,17 @@ export function createAuthorize(deps: AuthorizeDeps) {
   }
 
   /** Login, then consent, then the code. */
-  async function decide(
-    checked: Checked,
-    session: BrowserSession | null
-  ): Promise<AuthorizeOutcome> {
+  async function decide(checked: Checked, login: LiveLogin | null): Promise<AuthorizeOutcome> {
     const { prompt } = checked.request
-    if (session === null || !(await isLoggedInEnough(checked, session))) {
+    if (login === null || !(await isLoggedInEnough(checked, login))) {
       if (!prompt.includes('none')) return interact('login', checked)
       throw new OAuthError('login_required', 'Nobody is logged in who is meant.')
     }
-    if (!(await isAgreed(checked, session.user.id))) {
+    if (!(await isAgreed(checked, login.userId))) {
       if (!prompt.includes('none')) return interact('consent', checked)
       throw new OAuthError('consent_required', 'The person has not agreed to this.')
     }
-    return issueCode(checked, session)
+    return issueCode(checked, login)
   }
 
   async function interact(kind: 'login' | 'consent', checked: Checked): Promise<AuthorizeOutcome> {
@@ -187,21 +186,24 @@ export function createAuthorize(deps: AuthorizeDeps) {
 
   async function issueCode(
     { client, to, parameters, request, waiting }: Checked,
-    session: BrowserSession
+    login: LiveLogin
   ): Promise<AuthorizeOutcome> {
     const { audience, claims, nonce, codeChallenge, dpopJkt, scopes } = request
-    const { user, authTime, amr } = session
-    const code = await postgres.transaction(async (tx) => {
-      if (waiting !== null && !(await requests.spend(tx, waiting.id))) throw gone()
-      return codes.create(tx, {
-        clientId: client.id,
-        userId: user.id,
-        parentId: session.id,
-        redirectUri: to.redirectUri,
-        scope: scopes.join(' '),
-        ...{ audience, claims, nonce, codeChallenge, dpopJkt, authTime, amr }
-      })
-    })
+    const { id: parentId, userId, authTime, amr } = login
+    const { redirectUri } = to
+    const standsFor = {
+      clientId: client.id,
+      scope: scopes.join(' '),
+      ...{ parentId, userId, authTime, amr, redirectUri },
+      ...{ audience, claims, nonce, codeChallenge, dpopJkt }
+    }
+    const code =
+      waiting === null
+        ? await codes.create(postgres, standsFor)
+        : await postgres.hotTransaction(async (tx) => {
+            if (!(await requests.spend(tx, waiting.id))) throw gone()
+            return codes.create(tx, standsFor)
+          })
     return { kind: 'answer', to, parameters: withState({ code }, parameters) }
   }
 

@@ -1,15 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../../audit/events.ts'
-import type { Audit } from '../../audit/record.ts'
+import { sealedKeyOf } from '../../audit/event-row.ts'
 import { randomToken, sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { Prisma } from '../../platform/prisma/client.ts'
-import type { Postgres, Transaction } from '../../platform/postgres.ts'
-import type { EndedSession, EndSessions } from '../../sessions/end-sessions.ts'
-import type { BeginGrant } from '../../sessions/begin-grant.ts'
-import type { LiveSession } from '../../sessions/session.ts'
+import type { Connection, Postgres } from '../../platform/postgres.ts'
+import type { EndedSession } from '../../sessions/end-sessions.ts'
+import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
+import type { GrantSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
+import { isAliveOf, type EndReused, type SpentCode } from '../reuse-store.ts'
+import { createFreshCodes } from './fresh-codes.ts'
 import { matchesChallenge } from '../pkce.ts'
 
 const CODE_SECONDS = 60
@@ -46,7 +46,7 @@ export type PresentedCode = {
 export type RedeemOutcome =
   | {
       kind: 'redeemed'
-      session: LiveSession
+      session: GrantSession
       secret: Buffer
       nonce: string | null
       claims: ClaimsRequest | null
@@ -62,28 +62,35 @@ export type CodeStore = ReturnType<typeof createCodeStore>
 export type CodeStoreDeps = {
   postgres: Postgres
   clock: Clock
-  record: Audit
   beginGrant: BeginGrant
-  endSessions: EndSessions
+  endReused: EndReused
 }
 
-type SpentCode = NewCode & { sessionId: string }
+type KeptCode = NewCode & { sealedKey: Uint8Array | null }
 
-export function createCodeStore({
-  postgres,
-  clock,
-  record,
-  beginGrant,
-  endSessions
-}: CodeStoreDeps) {
+export function createCodeStore({ postgres, clock, beginGrant, endReused }: CodeStoreDeps) {
+  const freshCodes = createFreshCodes<KeptCode>()
+
   /** @returns the code, of which only the hash is kept */
-  async function create(tx: Transaction, code: NewCode): Promise<string> {
+  async function create(connection: Connection, code: NewCode): Promise<string> {
     const value = randomToken()
-    const createdAt = clock.now()
-    const expiresAt = new Date(createdAt.getTime() + CODE_SECONDS * 1_000)
-    const claims = (code.claims ?? Prisma.DbNull) as Prisma.InputJsonValue
-    const codeHash = new Uint8Array(sha256(value))
-    await tx.authorizationCode.create({ data: { ...code, claims, codeHash, createdAt, expiresAt } })
+    const hash = sha256(value)
+    const [written] = await connection.query<Pick<KeptCode, 'sealedKey'>>(INSERT, [
+      hash,
+      code.clientId,
+      code.userId,
+      code.parentId,
+      code.redirectUri,
+      code.scope,
+      code.audience,
+      code.claims,
+      code.nonce,
+      code.codeChallenge,
+      code.dpopJkt,
+      code.authTime,
+      code.amr
+    ])
+    freshCodes.keep(hash, { ...code, sealedKey: written?.sealedKey ?? null })
     return value
   }
 
@@ -93,63 +100,98 @@ export function createCodeStore({
    * sees the session.
    */
   async function redeem(presented: PresentedCode, origin: RequestOrigin): Promise<RedeemOutcome> {
-    const codeHash = new Uint8Array(sha256(presented.code))
-    const newSessionId = uuidv7({ msecs: clock.now().getTime() })
-    return postgres.transaction(async (tx): Promise<RedeemOutcome> => {
-      const [code] = await tx.$queryRaw<SpentCode[]>`
-        UPDATE authorization_code SET spent_at = latchkey_now(), session_id = ${newSessionId}::uuid
-         WHERE code_hash = ${codeHash} AND client_id = ${presented.clientId}
-           AND spent_at IS NULL AND expires_at > latchkey_now()
-           AND (EXISTS (SELECT 1 FROM consent c
-                         WHERE c.user_id = authorization_code.user_id
-                           AND c.client_id = authorization_code.client_id FOR SHARE)
-                OR EXISTS (SELECT 1 FROM client c
-                            WHERE c.id = authorization_code.client_id AND c.is_first_party))
-        RETURNING client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
-                  redirect_uri AS "redirectUri", scope, audience, claims, nonce,
-                  code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt",
-                  auth_time AS "authTime", amr, session_id AS "sessionId"`
-      if (code === undefined) return judge(tx, codeHash, presented, origin)
-      const fault = faultOf(code, presented)
-      if (fault !== null) return { kind: 'unusable', reason: fault }
-      if (!presented.resources.every((resource) => code.audience.includes(resource))) {
-        return { kind: 'wrong_target' }
-      }
-      const secret = randomBytes(32)
-      const { redirectUri, codeChallenge, nonce, claims, sessionId: id, ...grant } = code
-      const { dpopJkt, idleSeconds, absoluteSeconds } = presented
-      const session = await beginGrant(
-        tx,
-        { ...grant, id, claims, dpopJkt, idleSeconds, absoluteSeconds, secret },
-        origin
-      )
-      if (session === null) return { kind: 'unusable', reason: 'the login that agreed has ended' }
-      return { kind: 'redeemed', session, secret, nonce, claims }
-    })
+    const hash = sha256(presented.code)
+    const { clientId } = presented
+    const code = freshCodes.take(hash) ?? (await find(hash))
+    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
+    const refusal = refusalOf(code, presented)
+    if (refusal !== null) {
+      const burnt = await postgres.query(BURN, [
+        hash,
+        clientId,
+        uuidv7({ msecs: clock.now().getTime() })
+      ])
+      return burnt.length > 0 ? refusal : judge(hash, origin)
+    }
+    const { nonce, claims } = code
+    const begun = await beginGrant(REDEEM, hash, code, presented, origin)
+    switch (begun.kind) {
+      case 'begun':
+        return { ...begun, kind: 'redeemed', nonce, claims }
+      case 'login_ended':
+        return { kind: 'unusable', reason: 'the login that agreed has ended' }
+      case 'unspent':
+        return judge(hash, origin)
+    }
+  }
+
+  async function find(hash: Buffer): Promise<KeptCode | null> {
+    const [code] = await postgres.query<KeptCode>(FIND, [hash])
+    return code ?? null
   }
 
   /** Finds out why nothing was spent. A code shown twice may be a thief's: what it began ends. */
-  async function judge(
-    tx: Transaction,
-    codeHash: Uint8Array<ArrayBuffer>,
-    { clientId }: PresentedCode,
-    origin: RequestOrigin
-  ): Promise<RedeemOutcome> {
-    const code = await tx.authorizationCode.findUnique({ where: { codeHash } })
-    if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
-    const { spentAt, sessionId, userId } = code
-    if (spentAt === null || sessionId === null)
-      return { kind: 'unusable', reason: 'expired, or the consent is taken back' }
-    const ended = await endSessions(tx, { sessionId }, 'code_reuse', { origin })
-    await record(tx, { type: 'grant.code_reused', origin, userId, sessionId, clientId })
-    return { kind: 'reused', ended }
+  async function judge(hash: Buffer, origin: RequestOrigin): Promise<RedeemOutcome> {
+    const [spent] = await postgres.query<SpentCode>(FIND_SPENT, [hash])
+    return spent === undefined
+      ? { kind: 'unusable', reason: 'expired, or the consent is taken back' }
+      : { kind: 'reused', ended: await endReused(spent, origin) }
   }
 
   return { create, redeem }
 }
 
-/** What does not fit a code, or null. */
-function faultOf(code: SpentCode, presented: PresentedCode): string | null {
+const INSERT = {
+  name: 'authorization_code_insert',
+  text: `
+    INSERT INTO authorization_code
+           (code_hash, client_id, user_id, parent_id, redirect_uri, scope, audience, claims, nonce,
+            code_challenge, dpop_jkt, auth_time, amr, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, latchkey_now(),
+            latchkey_now() + interval '${CODE_SECONDS} seconds')
+    RETURNING ${sealedKeyOf('$3')} AS "sealedKey"`
+}
+
+/** What never changes of a code; whether it may still be spent is for the statement that spends it. */
+const FIND = {
+  name: 'authorization_code_find',
+  text: `
+    SELECT client_id AS "clientId", user_id AS "userId", parent_id AS "parentId",
+           redirect_uri AS "redirectUri", scope, audience, claims, nonce,
+           code_challenge AS "codeChallenge", dpop_jkt AS "dpopJkt", auth_time AS "authTime", amr,
+           ${sealedKeyOf('authorization_code.user_id')} AS "sealedKey"
+      FROM authorization_code WHERE code_hash = $1`
+}
+
+const FIND_SPENT = {
+  name: 'authorization_code_find_spent',
+  text: `
+    SELECT user_id AS "userId", client_id AS "clientId", session_id AS "sessionId",
+           ${isAliveOf('session_id')} AS "isAlive"
+      FROM authorization_code
+     WHERE code_hash = $1 AND spent_at IS NOT NULL AND session_id IS NOT NULL`
+}
+
+const SPEND = `
+  UPDATE authorization_code code SET spent_at = latchkey_now(), session_id = $3::uuid
+   WHERE code_hash = $1 AND client_id = $2 AND spent_at IS NULL AND expires_at > latchkey_now()
+     AND ((SELECT is_first_party FROM client WHERE id = $2)
+          OR EXISTS (SELECT 1 FROM consent c
+                      WHERE c.user_id = code.user_id AND c.client_id = code.client_id FOR SHARE))
+  RETURNING user_id, parent_id, scope, audience, claims, auth_time, amr`
+
+const BURN = { name: 'authorization_code_burn', text: SPEND }
+const REDEEM = grantStatement('authorization_code_redeem', SPEND)
+
+/** What comes of a code that does not fit what is shown with it; null where all fits. */
+function refusalOf(code: KeptCode, presented: PresentedCode): RedeemOutcome | null {
+  const fault = faultOf(code, presented)
+  if (fault !== null) return { kind: 'unusable', reason: fault }
+  const isAgreed = presented.resources.every((resource) => code.audience.includes(resource))
+  return isAgreed ? null : { kind: 'wrong_target' }
+}
+
+function faultOf(code: KeptCode, presented: PresentedCode): string | null {
   const { verifier, redirectUri, dpopJkt } = presented
   if (redirectUri !== code.redirectUri) return 'another redirect_uri'
   // A verifier without a challenge is a downgrade (RFC 9700 §4.8.2).

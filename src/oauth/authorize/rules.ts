@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
-import type { BrowserSession } from '../../sessions/browser-sessions.ts'
+import type { LiveLogin } from '../../sessions/browser-sessions.ts'
 import { isDocumentId, isPublic, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
 import type { ReadIdTokenHint } from '../id-token-hint.ts'
@@ -35,10 +35,10 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
   /** Whether this login is recent enough, and that of the person whom the client means. */
   async function isLoggedInEnough(
     { client, parameters, request, loginAfter }: Checked,
-    { user, authTime }: BrowserSession
+    { userId, authTime }: LiveLogin
   ): Promise<boolean> {
     if (loginAfter !== null && authTime < loginAfter) return false
-    const sub = subjects.subjectOf(client, user.id)
+    const sub = subjects.subjectOf(client, userId)
     const asked = request.claims?.id_token?.['sub']?.value
     if (asked !== undefined && asked !== sub) return false
     if (parameters.id_token_hint === undefined) return true

@@ -105,6 +105,25 @@ void t.test(
   }
 )
 
+void t.test(
+  'a login with an hour left: grants live as long, those with offline_access longer (§11)',
+  async (t) => {
+    const leaver = await givenPerson(app)
+    await app.sql(
+      `UPDATE session SET expires_at = latchkey_now() + interval '1 hour'
+        WHERE user_id = $1 AND delivery = 'browser'`,
+      [leaver.user.id]
+    )
+    const lifeOf = async (scope: string) => {
+      const { access_token: token } = await givenTokens(app, client, leaver, { scope })
+      const row = await sessionRow(app, String(claimsOf(token)['sid']))
+      return Number(row.expires_at) - Date.now()
+    }
+    t.ok((await lifeOf('openid')) <= 3_600_000)
+    t.ok((await lifeOf('openid offline_access')) > 86_400_000)
+  }
+)
+
 void t.test('offline_access for a client without refresh tokens: ignored (§11)', async (t) => {
   const brief = await givenClient(app, { grant_types: ['authorization_code'] })
   const tokens = await givenTokens(app, brief, person, { scope: 'openid offline_access' })

@@ -1,0 +1,78 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Clock } from '../platform/clock.ts'
+import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Connection } from '../platform/postgres.ts'
+import { addressOwner, createEventAddresses } from './event-address.ts'
+import type { AuditEvent } from './events.ts'
+import { createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
+
+export type EventRowsDeps = { sealer: Sealer; clock: Clock }
+
+export type EventRow = ReturnType<ReturnType<typeof createEventRows>>
+
+/** Events as {@link insertEvents} takes them, in JSON. */
+export function createEventRows({ sealer, clock }: EventRowsDeps) {
+  const { sealAddress } = createEventAddresses(sealer)
+
+  /** @param keys of those whose addresses are in the event */
+  return function rowOf(event: AuditEvent, keys: PersonKeys) {
+    const at = clock.now()
+    const id = uuidv7({ msecs: at.getTime() })
+    const { type, origin, userId, actorId, sessionId, clientId, details } = event
+    const sealed = origin && sealAddress(origin.address, id, addressOwner(event), keys)
+    return {
+      id,
+      at,
+      type,
+      user_id: userId,
+      actor_id: actorId,
+      session_id: sessionId,
+      client_id: clientId,
+      request_id: origin?.requestId,
+      address_sealed: sealed && Buffer.from(sealed).toString('hex'),
+      details: details ?? {}
+    }
+  }
+}
+
+/** One parameter, however many events: bulk acts write them by the hundred. */
+export function insertEvents(parameter: string): string {
+  return `
+    INSERT INTO audit_event
+           (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
+    SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
+           decode(address_sealed, 'hex'), details
+      FROM jsonb_to_recordset(${parameter}::jsonb)
+        AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
+                  client_id text, request_id text, address_sealed text, details jsonb)`
+}
+
+export type ComposeEvent = ReturnType<typeof createEventComposer>
+
+/** For what happens all the time: its one statement writes the event beside the fact. */
+export function createEventComposer(deps: EventRowsDeps) {
+  const rowOf = createEventRows(deps)
+  const personKeys = createPersonKeyStore(deps.sealer)
+
+  /**
+   * What {@link insertEvents} takes of an event that a living person causes.
+   * @param sealedKey theirs, as {@link sealedKeyOf} reads it; it is made where there is none yet
+   */
+  return async function composeEvent(
+    db: Connection,
+    event: AuditEvent & { userId: string },
+    sealedKey: Uint8Array | null
+  ): Promise<string> {
+    const { userId } = event
+    const keys =
+      sealedKey === null
+        ? await personKeys.obtain(db, [userId])
+        : personKeys.openAll([{ userId, sealedKey }])
+    return JSON.stringify([rowOf(event, keys)])
+  }
+}
+
+/** The key of the person whom a column names, for a statement that reads it by the way. */
+export function sealedKeyOf(column: string): string {
+  return `(SELECT sealed_key FROM audit_key WHERE audit_key.user_id = ${column})`
+}
