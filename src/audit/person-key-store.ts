@@ -35,7 +35,8 @@ export function createPersonKeyStore(sealer: Sealer) {
     const sealedKeys = unknown.map((userId) =>
       sealer.sealBytes('audit', randomBytes(32), place(userId))
     )
-    await tx.query(ADD, [unknown, sealedKeys.map((key) => Buffer.from(key))])
+    const added = await tx.query<KeyRow>(ADD, [unknown, sealedKeys])
+    if (added.length === userIds.length) return openAll(added)
     return openAll(await tx.query<KeyRow>(FIND, [userIds]))
   }
 
@@ -64,7 +65,7 @@ const ADD = {
   name: 'audit_key_add',
   text: `
     INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
-    ON CONFLICT (user_id) DO NOTHING`
+    ON CONFLICT (user_id) DO NOTHING RETURNING user_id AS "userId", sealed_key AS "sealedKey"`
 }
 
 const place = (userId: string) => ({ table: 'audit_key', column: 'sealed_key', row: userId })
