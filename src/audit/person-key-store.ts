@@ -19,25 +19,28 @@ export function createPersonKeyStore(sealer: Sealer) {
   }
 
   /**
-   * The keys of these people, made where there is none yet. One statement unless somebody is new.
+   * The keys of these people, and new ones for those who have none yet: whoever writes an event with them
+   * writes them too ({@link ADD_KEYS}).
    *
    * An event that is written while its person is erased: either it got the key, which is gone once both
    * have committed, or it waits for the row that says so and gets null. No key comes back, for the row of
    * a destroyed one stays.
+   * @param areNew they are not looked up; where one has a key after all, it is not written
    */
-  async function obtain(tx: Connection, userIds: string[]): Promise<PersonKeys> {
-    if (userIds.length === 0) return new Map()
-    const known = openAll(await tx.query<KeyRow>(FIND, [userIds]))
-    const unknown = userIds.filter((id) => !known.has(id))
-    if (unknown.length === 0) return known
+  async function obtain(
+    tx: Connection,
+    userIds: string[],
+    areNew: boolean
+  ): Promise<{ keys: PersonKeys; added: AddedKeys }> {
+    const found = userIds.length === 0 || areNew ? [] : await tx.query<KeyRow>(FIND, [userIds])
+    const keys = new Map(openAll(found))
     // In one order for everybody, or two writers could wait for each other.
-    unknown.sort()
-    const sealedKeys = unknown.map((userId) =>
-      sealer.sealBytes('audit', randomBytes(32), place(userId))
+    const unknown = userIds.filter((id) => !keys.has(id)).sort()
+    for (const id of unknown) keys.set(id, randomBytes(32))
+    const sealedKeys = unknown.map((id) =>
+      sealer.sealBytes('audit', keys.get(id) ?? randomBytes(32), place(id))
     )
-    const added = await tx.query<KeyRow>(ADD, [unknown, sealedKeys])
-    if (added.length === userIds.length) return openAll(added)
-    return openAll(await tx.query<KeyRow>(FIND, [userIds]))
+    return { keys, added: { userIds: unknown, sealedKeys } }
   }
 
   function openAll(rows: KeyRow[]): PersonKeys {
@@ -52,6 +55,9 @@ export function createPersonKeyStore(sealer: Sealer) {
   return { find, obtain }
 }
 
+/** Keys that are still to be written, for people who had none. */
+export type AddedKeys = { userIds: string[]; sealedKeys: Uint8Array[] }
+
 type KeyRow = { userId: string; sealedKey: Uint8Array | null }
 
 const FIND = {
@@ -61,11 +67,9 @@ const FIND = {
      WHERE user_id = ANY($1::uuid[])`
 }
 
-const ADD = {
-  name: 'audit_key_add',
-  text: `
-    INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
-    ON CONFLICT (user_id) DO NOTHING RETURNING user_id AS "userId", sealed_key AS "sealedKey"`
-}
+/** $1, $2: {@link AddedKeys}. It returns those who really had none. */
+export const ADD_KEYS = `
+  INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+  ON CONFLICT (user_id) DO NOTHING RETURNING user_id`
 
 const place = (userId: string) => ({ table: 'audit_key', column: 'sealed_key', row: userId })

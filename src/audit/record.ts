@@ -4,7 +4,7 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
 import { addressOwner, createEventAddresses } from './event-address.ts'
 import type { AuditEvent } from './events.ts'
-import { createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
+import { ADD_KEYS, createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
 
 export type Audit = ReturnType<typeof createAudit>
 
@@ -21,10 +21,19 @@ export function createAudit({ sealer, clock }: AuditDeps) {
     event: AuditEvent | AuditEvent[]
   ): Promise<string[]> {
     const events = [event].flat()
-    const keys = await personKeys.obtain(tx, ownersOf(events))
-    const rows = events.map((one) => rowOf(one, keys))
-    await tx.query(RECORD, [JSON.stringify(rows)])
-    return rows.map(({ id }) => id)
+    const owners = ownersOf(events)
+    let areNew = events.every(({ type }) => OF_NEWCOMERS.has(type))
+    for (;;) {
+      const { keys, added } = await personKeys.obtain(tx, owners, areNew)
+      const rows = events.map((one) => rowOf(one, keys))
+      const [statement, values] =
+        added.userIds.length === 0
+          ? [RECORD, []]
+          : [RECORD_FIRST, [added.userIds, added.sealedKeys]]
+      const written = await tx.query(statement, [...values, JSON.stringify(rows)])
+      if (written.length > 0 || rows.length === 0) return rows.map(({ id }) => id)
+      areNew = false // somebody has a key by now: the events are sealed with that
+    }
   }
 
   function rowOf(event: AuditEvent, keys: PersonKeys) {
@@ -47,17 +56,29 @@ export function createAudit({ sealer, clock }: AuditDeps) {
   }
 }
 
-/** One parameter, however many events: bulk acts write them by the hundred. */
-const RECORD = {
-  name: 'audit_record',
+/** Nobody has a key before these: an id is made for them. */
+const OF_NEWCOMERS: ReadonlySet<string> = new Set(['account.registered', 'account.created'])
+
+/** Events as one parameter, however many: bulk acts write them by the hundred. */
+const insertEvents = (parameter: string, condition: string) => `
+  INSERT INTO audit_event
+         (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
+  SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
+         decode(address_sealed, 'hex'), details
+    FROM jsonb_to_recordset(${parameter}::jsonb)
+      AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
+                client_id text, request_id text, address_sealed text, details jsonb)
+   WHERE ${condition}
+  RETURNING 1`
+
+const RECORD = { name: 'audit_record', text: insertEvents('$1', 'TRUE') }
+
+/** The first events of people, with their keys; nothing is written where one of them has a key already. */
+const RECORD_FIRST = {
+  name: 'audit_record_first',
   text: `
-    INSERT INTO audit_event
-           (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
-    SELECT id, at, type, user_id, actor_id, session_id, client_id, request_id,
-           decode(address_sealed, 'hex'), details
-      FROM jsonb_to_recordset($1::jsonb)
-        AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
-                  client_id text, request_id text, address_sealed text, details jsonb)`
+  WITH added AS (${ADD_KEYS})
+  ${insertEvents('$3', '(SELECT count(*) FROM added) = cardinality($1::uuid[])')}`
 }
 
 /** Each of those whose addresses are in the events, once. */
