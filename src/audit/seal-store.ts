@@ -1,7 +1,6 @@
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import { tryLockForTransaction } from '../platform/locks.ts'
-import type { AuditSeal } from '../platform/prisma/client.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
   chainKeyOf,
   eventDigest,
@@ -25,7 +24,7 @@ const AHEAD_SECONDS = 60
 /** A batch that was just sealed. */
 export type Sealed = { number: number; count: number; hash: Buffer; isFull: boolean }
 
-type Head = Pick<AuditSeal, 'number' | 'completeTo' | 'hash'>
+type Head = { number: number; completeTo: Date; hash: Uint8Array }
 
 export type SealStoreDeps = { postgres: Postgres; dataKeys: DataKeys }
 
@@ -47,11 +46,14 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
    * @returns null when nothing waits or another server is at it
    */
   async function sealNext(): Promise<Sealed | null> {
-    return postgres.transaction(async (tx) => {
+    return postgres.hotTransaction(async (tx) => {
       if (!(await tryLockForTransaction(tx, 'audit_seal'))) return null
-      const previous = await tx.auditSeal.findFirst({ orderBy: { number: 'desc' } })
+      const [previous = null] = await tx.query<Head>(FIND_LAST, [])
       const now = await timeOf(tx)
-      const events = await findUnsealed(tx, now, lateBefore(previous, now))
+      const events = await tx.query<SealableEvent>(FIND_UNSEALED, [
+        firstIdAt(lateBefore(previous, now)),
+        new Date(now.getTime() + AHEAD_SECONDS * 1_000)
+      ])
       const last = events.at(-1)
       if (last === undefined) return null
       const isFull = events.length === BATCH_EVENTS
@@ -61,29 +63,21 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
   }
 
   async function seal(
-    tx: Transaction,
+    tx: Connection,
     previous: Head | null,
     times: { sealedAt: Date; completeTo: Date },
     events: SealableEvent[]
   ): Promise<Omit<Sealed, 'isFull'>> {
     const number = (previous?.number ?? 0) + 1
-    const previousHash = new Uint8Array(previous?.hash ?? GENESIS)
+    const previousHash = previous?.hash ?? GENESIS
     const key = dataKeys.activeAt('audit', times.sealedAt)
-    const sealed = events.map((event) => ({
-      eventId: event.id,
-      digest: new Uint8Array(eventDigest(event))
-    }))
+    const sealed = events.map((event) => ({ eventId: event.id, digest: eventDigest(event) }))
     const hash = sealHash(chainKeyOf(key.key), { number, previousHash, ...times }, sealed)
     const count = sealed.length
-    await tx.auditSeal.create({
-      data: { number, ...times, count, keyId: key.id, previousHash, hash: new Uint8Array(hash) }
-    })
-    const ids = sealed.map(({ eventId }) => eventId)
-    const digests = sealed.map(({ digest }) => Buffer.from(digest).toString('hex'))
-    await tx.$executeRaw`
-      INSERT INTO audit_sealed_event (event_id, seal, digest)
-      SELECT id::uuid, ${number}::int, decode(digest, 'hex')
-        FROM unnest(${ids}::text[], ${digests}::text[]) AS sealed (id, digest)`
+    const { sealedAt, completeTo } = times
+    await tx.query(SEAL, [number, sealedAt, completeTo, count, key.id, previousHash, hash])
+    const digests = sealed.map(({ digest }) => digest)
+    await tx.query(COVER, [sealed.map(({ eventId }) => eventId), number, digests])
     return { number, count, hash }
   }
 
@@ -91,7 +85,7 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
 }
 
 /** Before this, what is in no seal has come too late. Should Postgres' clock have been put back, it decides. */
-export function lateBefore(previous: Pick<AuditSeal, 'completeTo'> | null, now: Date): Date {
+export function lateBefore(previous: Pick<Head, 'completeTo'> | null, now: Date): Date {
   if (previous === null) return new Date(0)
   return new Date(Math.min(previous.completeTo.getTime(), now.getTime()) - LATE_SECONDS * 1_000)
 }
@@ -107,23 +101,45 @@ const SAYS_ITS_TIME = `
   floor(extract(epoch FROM e.at) * 1000)::bigint
     = ('x' || left(replace(e.id::text, '-', ''), 12))::bit(48)::bigint`
 
-async function findUnsealed(tx: Transaction, now: Date, lateTime: Date): Promise<SealableEvent[]> {
-  return tx.$queryRawUnsafe<SealableEvent[]>(
-    `SELECT ${EVENT_COLUMNS} FROM audit_event e
-      WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
-        AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
-      ORDER BY e.id LIMIT ${BATCH_EVENTS}`,
-    firstIdAt(lateTime),
-    new Date(now.getTime() + AHEAD_SECONDS * 1_000)
-  )
-}
-
 export const EVENT_COLUMNS = `
   e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
   e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
 
-async function timeOf(tx: Transaction): Promise<Date> {
-  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`
-    SELECT date_trunc('milliseconds', latchkey_now()) AS now`
-  return now
+const FIND_LAST = {
+  name: 'audit_seal_last',
+  text: `
+    SELECT number, complete_to AS "completeTo", hash FROM audit_seal ORDER BY number DESC LIMIT 1`
+}
+
+const FIND_UNSEALED = {
+  name: 'audit_seal_next',
+  text: `
+    SELECT ${EVENT_COLUMNS} FROM audit_event e
+     WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
+       AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
+     ORDER BY e.id LIMIT ${BATCH_EVENTS}`
+}
+
+const SEAL = {
+  name: 'audit_seal_add',
+  text: `
+    INSERT INTO audit_seal (number, sealed_at, complete_to, count, key_id, previous_hash, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)`
+}
+
+const COVER = {
+  name: 'audit_seal_cover',
+  text: `
+    INSERT INTO audit_sealed_event (event_id, seal, digest)
+    SELECT id, $2::int, digest FROM unnest($1::uuid[], $3::bytea[]) AS sealed (id, digest)`
+}
+
+const TIME = {
+  name: 'audit_seal_time',
+  text: `SELECT date_trunc('milliseconds', latchkey_now()) AS now`
+}
+
+async function timeOf(tx: Connection): Promise<Date> {
+  const [row] = await tx.query<{ now: Date }>(TIME, [])
+  return row?.now ?? new Date(0)
 }

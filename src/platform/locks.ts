@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Transaction } from './postgres.ts'
+import type { Connection } from './postgres.ts'
 
 /** The work that exactly one server may do at a time. The numbers are Postgres' lock keys, ours for good. */
 const LOCKS = {
@@ -18,16 +18,20 @@ const ASK_AGAIN_MS = 50
  * Waits for the lock and holds it until the transaction ends: no lock outlives a crash or a pooled connection.
  * It asks again and again, for one statement that waits would be taken for a Postgres that does not answer.
  */
-export async function lockForTransaction(tx: Transaction, lock: keyof typeof LOCKS): Promise<void> {
+export async function lockForTransaction(tx: Connection, lock: keyof typeof LOCKS): Promise<void> {
   while (!(await tryLockForTransaction(tx, lock))) await delay(ASK_AGAIN_MS)
 }
 
 /** Takes the lock until the transaction ends, unless somebody else has it. */
 export async function tryLockForTransaction(
-  tx: Transaction,
+  tx: Connection,
   lock: keyof typeof LOCKS
 ): Promise<boolean> {
-  const [{ isLocked }] = await tx.$queryRaw<[{ isLocked: boolean }]>`
-    SELECT pg_try_advisory_xact_lock(${NAMESPACE}::int, ${LOCKS[lock]}::int) AS "isLocked"`
-  return isLocked
+  const [row] = await tx.query<{ isLocked: boolean }>(TRY, [NAMESPACE, LOCKS[lock]])
+  return row?.isLocked === true
+}
+
+const TRY = {
+  name: 'try_lock',
+  text: 'SELECT pg_try_advisory_xact_lock($1::int, $2::int) AS "isLocked"'
 }
