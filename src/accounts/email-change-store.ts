@@ -75,6 +75,9 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
    * administrator has stopped since: a thief may have asked.
    */
   async function confirm(presented: PresentedMailToken, origin: RequestOrigin): Promise<boolean> {
+    // Every link that does not hold comes here too: most are no token of this purpose, spent or not.
+    const known = await mailTokens.findEmailIndex(postgres, 'change_email', presented)
+    if (known === null) return false
     return postgres.transaction(async (tx) => {
       await mailTokens.holdOwner(tx, 'change_email', presented)
       const spent = await mailTokens.consume(tx, 'change_email', presented)

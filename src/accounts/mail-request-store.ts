@@ -13,7 +13,7 @@ export type MailRequestStoreDeps = { postgres: Postgres; outbox: Outbox }
 export function createMailRequestStore({ postgres, outbox }: MailRequestStoreDeps) {
   /** Writes a request down; it outlives the process. */
   async function add(request: AskedMail): Promise<void> {
-    await postgres.transaction((tx) => outbox.enqueue(tx, 'mail_request', request, REQUEST_SECONDS))
+    await outbox.enqueue(postgres, 'mail_request', request, REQUEST_SECONDS)
   }
 
   /** A request that the statement which counts a guess writes down, when it is one too many. */

@@ -1,3 +1,4 @@
+import type { QueryResultRow } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import {
   canonicalTypedCode,
@@ -11,8 +12,8 @@ import type { AddressColumns, AddressIndex } from '../platform/keys/address-inde
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { TokenPurpose } from '../platform/prisma/enums.ts'
-import { Prisma } from '../platform/prisma/client.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
+import { KILL_PENDING, REPLACE, shownToken } from './mail-token-statements.ts'
 
 /** The two ways to use a mail: its link, or its code typed on another device beside the address. */
 export type PresentedMailToken = { token: string } | { canonicalEmail: string; code: string }
@@ -46,26 +47,24 @@ export type SpentMailToken = AddressColumns & {
 /** Mail tokens: bound to a purpose and an address, spent once, and a newer one kills the older. */
 export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStoreDeps) {
   /** Makes a token and kills its owner's older ones for the same purpose. */
-  async function replace(tx: Transaction, token: NewMailToken): Promise<MailSecrets> {
+  async function replace(tx: Connection, token: NewMailToken): Promise<MailSecrets> {
     const { purpose, canonicalEmail, ttlSeconds, belongsTo, leadsTo, emailIndex } = token
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const secrets = { token: randomToken(), code: randomTypedCode() }
-    const older = { purpose, spentAt: null, ...belongsTo }
-    await tx.oneTimeToken.updateMany({ where: older, data: { spentAt: now } })
-    await tx.oneTimeToken.create({
-      data: {
-        id,
-        purpose,
-        tokenHash: new Uint8Array(sha256(secrets.token)),
-        codeHash: codeHashes(purpose, canonicalEmail, secrets.code)[0] ?? null,
-        ...(emailIndex ?? sealer.emailIndex(canonicalEmail)).columns,
-        emailSealed: leadsTo === undefined ? null : sealer.seal(leadsTo, destinationPlace(id)),
-        createdAt: now,
-        expiresAt: new Date(now.getTime() + ttlSeconds * 1_000),
-        ...belongsTo
-      }
-    })
+    const { columns } = emailIndex ?? sealer.emailIndex(canonicalEmail)
+    await tx.query('userId' in belongsTo ? REPLACE.user : REPLACE.registration, [
+      id,
+      purpose,
+      sha256(secrets.token),
+      codeHashes(purpose, canonicalEmail, secrets.code)[0] ?? null,
+      columns.emailIndex,
+      columns.emailIndexNext,
+      leadsTo === undefined ? null : sealer.seal(leadsTo, destinationPlace(id)),
+      now,
+      new Date(now.getTime() + ttlSeconds * 1_000),
+      'userId' in belongsTo ? belongsTo.userId : belongsTo.registrationId
+    ])
     return secrets
   }
 
@@ -74,31 +73,20 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
    * locks in this order, and neither waits for the other for ever.
    */
   async function holdOwner(
-    tx: Transaction,
+    tx: Connection,
     purpose: TokenPurpose,
     presented: PresentedMailToken
   ): Promise<void> {
-    await tx.$queryRaw`
-      SELECT id FROM users
-       WHERE id = (SELECT user_id FROM one_time_token
-                    WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL
-                      AND ${matching(purpose, presented)} LIMIT 1)
-         FOR UPDATE`
+    await ask(tx, 'hold owner', purpose, presented)
   }
 
   /** Spends a token: the statement that checks it is the one that spends it. Null when it does not hold. */
   async function consume(
-    tx: Transaction,
+    tx: Connection,
     purpose: TokenPurpose,
     presented: PresentedMailToken
   ): Promise<SpentMailToken | null> {
-    const [spent] = await tx.$queryRaw<SpentMailToken[]>`
-      UPDATE one_time_token SET spent_at = latchkey_now()
-       WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
-         AND ${matching(purpose, presented)}
-      RETURNING id, registration_id AS "registrationId", user_id AS "userId",
-                email_index AS "emailIndex", email_index_next AS "emailIndexNext",
-                email_sealed AS "emailSealed"`
+    const [spent] = await ask<SpentMailToken>(tx, 'consume', purpose, presented)
     return spent ?? null
   }
 
@@ -110,23 +98,28 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
 
   /** Whose address a presented token is for, spent or not. */
   async function findEmailIndex(
-    tx: Transaction,
+    tx: Connection,
     purpose: TokenPurpose,
     presented: PresentedMailToken
   ): Promise<AddressIndex | null> {
-    const [row] = await tx.$queryRaw<AddressColumns[]>`
-      SELECT email_index AS "emailIndex", email_index_next AS "emailIndexNext" FROM one_time_token
-       WHERE purpose = ${purpose}::token_purpose AND ${matching(purpose, presented)} LIMIT 1`
+    const [row] = await ask<AddressColumns>(tx, 'find address', purpose, presented)
     return row === undefined ? null : sealer.addressIndexOf(row)
   }
 
-  function matching(purpose: TokenPurpose, presented: PresentedMailToken): Prisma.Sql {
-    if ('token' in presented) return Prisma.sql`token_hash = ${sha256(presented.token)}`
+  async function ask<Row extends QueryResultRow>(
+    tx: Connection,
+    verb: Parameters<typeof shownToken>[0],
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ): Promise<Row[]> {
+    if ('token' in presented) {
+      return tx.query<Row>(shownToken(verb, null), [purpose, sha256(presented.token)])
+    }
     const { canonicalEmail, code } = presented
     const hashes = codeHashes(purpose, canonicalEmail, code)
-    if (hashes.length === 0) return Prisma.sql`FALSE`
-    const { column, value } = sealer.emailIndex(canonicalEmail)
-    return Prisma.sql`${column} = ${value} AND code_hash IN (${Prisma.join(hashes)})`
+    if (hashes.length === 0) return []
+    const emailIndex = sealer.emailIndex(canonicalEmail)
+    return tx.query<Row>(shownToken(verb, emailIndex), [purpose, emailIndex.value, hashes])
   }
 
   /** 40 bits alone would be found by trying: the hash is keyed. One for each live key, newest first. */
@@ -134,17 +127,12 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     const code = canonicalTypedCode(typed)
     if (code === null) return []
     const message = `${purpose}\0${canonicalEmail}\0${code}`
-    return dataKeys
-      .ofPurpose('typed_code')
-      .map(({ key }) => new Uint8Array(hmacSha256(key, message)))
+    return dataKeys.ofPurpose('typed_code').map(({ key }) => hmacSha256(key, message))
   }
 
   /** What a stolen session may have asked for dies with it. */
-  async function killPending(tx: Transaction, userId: string): Promise<void> {
-    await tx.oneTimeToken.updateMany({
-      where: { userId, spentAt: null, purpose: { in: ['reset_password', 'change_email'] } },
-      data: { spentAt: clock.now() }
-    })
+  async function killPending(tx: Connection, userId: string): Promise<void> {
+    await tx.query(KILL_PENDING, [userId, clock.now()])
   }
 
   return { replace, holdOwner, consume, openDestination, findEmailIndex, killPending }

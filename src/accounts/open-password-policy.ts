@@ -10,6 +10,7 @@ export function openPasswordPolicy({ outbound, metrics }: Platform, config: Conf
   const requireStrongPassword = createPasswordPolicy({
     minLength: config.passwordMinLength,
     composition: config.passwordComposition,
+    isClearlyStrong: strength.isClearlyStrong,
     estimateStrength: strength.estimate,
     isBreached: config.passwordBreachCheck
       ? createBreachLookup({ outbound, metrics, baseUrl: config.passwordBreachUrl })

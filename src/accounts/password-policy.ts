@@ -1,7 +1,7 @@
 import { ProblemError, type FieldProblem } from '../errors.ts'
 import type { IsBreached } from './breach-lookup.ts'
 import { normalize } from './password-hasher.ts'
-import type { EstimateStrength } from './password-strength.ts'
+import type { EstimateStrength, IsClearlyStrong } from './password-strength.ts'
 
 const MAX_CODE_POINTS = 256
 /** zxcvbn: 3 withstands an offline attack on a slow hash. */
@@ -23,13 +23,14 @@ export type PasswordPolicyDeps = {
   minLength: number
   /** Kinds that every password needs: for those whose rules ask for them, they make none stronger. */
   composition: readonly CharacterKind[]
+  isClearlyStrong: IsClearlyStrong
   estimateStrength: EstimateStrength
   isBreached: IsBreached
 }
 
 /** What a new password must be. It looks at the request only, so it tells nothing about any account. */
 export function createPasswordPolicy(deps: PasswordPolicyDeps) {
-  const { minLength, composition, estimateStrength, isBreached } = deps
+  const { minLength, composition, isClearlyStrong, estimateStrength, isBreached } = deps
 
   /**
    * @param field the name of the field that the reasons are for
@@ -48,7 +49,7 @@ export function createPasswordPolicy(deps: PasswordPolicyDeps) {
       ...compositionProblems(normalized, composition),
       ...ownWordProblems(normalized, words)
     ]
-    if (details.length === 0) {
+    if (details.length === 0 && !isClearlyStrong(normalized, words)) {
       const { score, reasons } = await estimateStrength(normalized, words)
       if (score < LEAST_SCORE) details.push(...reasons)
     }

@@ -6,6 +6,7 @@ import type { EndedSession } from '../sessions/end-sessions.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { SendReset } from './reset-mail-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
+import { findOwner, type AddressOwner } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
 
 const NOTICE_SECONDS = 24 * 3_600
@@ -33,9 +34,8 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
 
   /** Mails a link and a code to whoever owns the address, if anybody does; the older ones stop to work. */
   async function mailReset(email: EmailAddress, origin: RequestOrigin): Promise<void> {
-    await postgres.transaction(async (tx) => {
-      const emailIndex = sealer.emailIndex(email.canonical)
-      const user = await tx.user.findUnique({ where: emailIndex.where })
+    await postgres.hotTransaction(async (tx) => {
+      const user = await findOwner(tx, sealer.emailIndex(email.canonical))
       if (user === null) return
       await sendReset(tx, { userId: user.id, ...recipient(user) }, 'reset-password', origin)
     })
@@ -117,7 +117,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     )
   }
 
-  function recipient({ id, emailSealed, locale }: UserRow) {
+  function recipient({ id, emailSealed, locale }: Omit<AddressOwner, 'emailVerifiedAt'>) {
     return { to: sealer.open(emailSealed, userPlace(id, 'email_sealed')), locale }
   }
 

@@ -1,7 +1,8 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
+import type { Told } from './password-strength-worker.ts'
+import { createQuickLook, type QuickLook } from './quick-look.ts'
 
 /** zxcvbn's 0 (guessed at once) to 4, and in words why it is not more. */
 export type Strength = { score: number; reasons: string[] }
@@ -11,6 +12,7 @@ export type StrengthQuestion = { password: string; personal: string[] }
 
 export type StrengthEstimator = ReturnType<typeof createStrengthEstimator>
 export type EstimateStrength = StrengthEstimator['estimate']
+export type IsClearlyStrong = StrengthEstimator['isClearlyStrong']
 
 /** An ordinary password takes 5 ms, the slowest 25: the last of them waits for one second, or for three. */
 const WAITING = 128
@@ -27,6 +29,9 @@ export function createStrengthEstimator() {
   const gate = createGate({ concurrency: 1, queueLength: WAITING })
   let thread: Worker | undefined
   let isClosed = false
+  let answer: PromiseWithResolvers<Strength> | undefined
+  /** Nobody is clearly strong before the thread has told what it knows. */
+  let look: QuickLook = () => false
 
   function start(): Worker {
     // No setting and no secret of the server goes along.
@@ -35,10 +40,17 @@ export function createStrengthEstimator() {
       execArgv: [],
       resourceLimits: LIMITS
     })
-    const forget = () => {
-      if (thread === started) thread = undefined
+    const forget = (cause: unknown) => {
+      if (thread !== started) return
+      thread = undefined
+      answer?.reject(new UnavailableError('the thread that looks at passwords failed', cause))
     }
-    return started.on('error', forget).on('exit', forget)
+    return started.on('message', hear).on('error', forget).on('exit', forget)
+  }
+
+  function hear(told: Told): void {
+    if ('strength' in told) answer?.resolve(told.strength)
+    else look = createQuickLook(told.lexicon)
   }
 
   /** One question at a time: the next answer is its own. */
@@ -46,20 +58,12 @@ export function createStrengthEstimator() {
     if (isClosed) throw new UnavailableError('the server is closing')
     thread ??= start()
     const asked = thread
-    const answered = new AbortController()
-    const { signal } = answered
+    answer = Promise.withResolvers()
     asked.ref()
     asked.postMessage(question)
     try {
-      const [answer] = (await Promise.race([
-        once(asked, 'message', { signal }),
-        once(asked, 'exit', { signal }).then(() => Promise.reject(new Error('the thread ended')))
-      ])) as [Strength]
-      return answer
-    } catch (error) {
-      throw new UnavailableError('the thread that looks at passwords failed', error)
+      return await answer.promise
     } finally {
-      answered.abort()
       asked.unref()
     }
   }
@@ -84,5 +88,10 @@ export function createStrengthEstimator() {
     await thread?.terminate()
   }
 
-  return { estimate, close }
+  return {
+    estimate,
+    /** Whether zxcvbn's score is certain to be 3 or 4, without asking the thread. */
+    isClearlyStrong: (password: string, personal: string[]) => look(password, personal),
+    close
+  }
 }

@@ -1,7 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Registration } from '../platform/prisma/client.ts'
+import type { Connection } from '../platform/postgres.ts'
 import type { MakeUser } from './make-user-store.ts'
 import { registrationPlace } from './registration-place.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
@@ -54,7 +55,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const { username } = form
-    return postgres.transaction(async (tx) => {
+    return postgres.hotTransaction(async (tx) => {
       // In here: a repeated transaction may find the index at its next step.
       const emailIndex = sealer.emailIndex(form.email.canonical)
       const isTaken = await isSomebodys(tx, { emailIndex, now: clock.now() })
@@ -68,15 +69,14 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           seconds: VERIFICATION_SECONDS
         }))
       if (!isFree) return { kind: 'username_taken' }
-      const registration = await tx.registration.create({
-        data: {
-          ...sealed(form, id),
-          id,
-          ...emailIndex.columns,
-          createdAt: now,
-          expiresAt: new Date(now.getTime() + VERIFICATION_SECONDS * 1_000)
-        }
-      })
+      const registration = {
+        id,
+        ...emailIndex.columns,
+        ...sealed(form, id),
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + VERIFICATION_SECONDS * 1_000)
+      }
+      await insert(tx, registration)
       if (createUserAtOnce && !(await makeUser(tx, registration, null))) {
         await withdraw(tx, id)
         return { kind: 'email_taken' }
@@ -88,10 +88,19 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     })
   }
 
+  async function insert(tx: Connection, registration: Registration): Promise<void> {
+    const { id, emailIndex, emailIndexNext, emailSealed, passwordHash, username } = registration
+    const { name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt } = registration
+    await tx.query(INSERT, [
+      ...[id, emailIndex, emailIndexNext, emailSealed, passwordHash, username],
+      ...[name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt]
+    ])
+  }
+
   /** Takes back a registration whose address became somebody's while it was made. */
-  async function withdraw(tx: Transaction, id: string): Promise<void> {
+  async function withdraw(tx: Connection, id: string): Promise<void> {
     await releaseUsername(tx, id)
-    await tx.registration.delete({ where: { id } })
+    await tx.query(DELETE, [id])
   }
 
   function sealed(form: RegistrationForm, id: string) {
@@ -111,4 +120,17 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
   }
 
   return { register }
+}
+
+const INSERT = {
+  name: 'registration_insert',
+  text: `
+    INSERT INTO registration (id, email_index, email_index_next, email_sealed, password_hash, username,
+                              name, surname, phone_index, phone_sealed, locale, created_at, expires_at)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+}
+
+const DELETE = {
+  name: 'registration_withdraw',
+  text: 'DELETE FROM registration WHERE id = $1::uuid'
 }

@@ -1,6 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 
 export const RESET_SECONDS = 30 * 60
@@ -23,7 +23,7 @@ export function createResetMails(deps: ResetMailsDeps) {
    * @param template for whom asked, or for whom has none that counts
    */
   return async function sendReset(
-    tx: Transaction,
+    tx: Connection,
     { userId, to, locale }: ResetRecipient,
     template: 'reset-password' | 'choose-password',
     origin: RequestOrigin

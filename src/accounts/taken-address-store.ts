@@ -1,6 +1,7 @@
 import type { AddressIndex } from '../platform/keys/address-index.ts'
 import { Prisma } from '../platform/prisma/client.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection, Transaction } from '../platform/postgres.ts'
+import { byAddress } from './address-statement.ts'
 
 /** Which address, and whose own it does not count for. */
 export type AddressQuestion = {
@@ -14,22 +15,44 @@ export type AddressQuestion = {
  * are always asked, so that the time tells nothing.
  */
 export async function isSomebodys(
-  tx: Transaction,
+  tx: Connection,
   { emailIndex, now, exceptId }: AddressQuestion
 ): Promise<boolean> {
-  const isOther = exceptId !== undefined
-  const owners = await tx.user.count({
-    where: { ...emailIndex.where, ...(isOther && { id: { not: exceptId } }) }
-  })
-  const keepers = await tx.reservedEmail.count({
-    where: {
-      ...emailIndex.where,
-      expiresAt: { gt: now },
-      ...(isOther && { userId: { not: exceptId } })
-    }
-  })
-  return owners + keepers > 0
+  const values = [emailIndex.value, exceptId ?? null, now]
+  const [row] = await tx.query<{ people: number }>(COUNT(emailIndex), values)
+  return row === undefined || row.people > 0
 }
+
+const COUNT = byAddress(
+  'address_owners',
+  (column) => `
+    SELECT ((SELECT count(*) FROM users WHERE ${column} = $1 AND id IS DISTINCT FROM $2::uuid)
+          + (SELECT count(*) FROM reserved_email
+              WHERE ${column} = $1 AND user_id IS DISTINCT FROM $2::uuid AND expires_at > $3))::int AS people`
+)
+
+/** Whose an address is, and where their mail goes. */
+export type AddressOwner = {
+  id: string
+  emailSealed: Uint8Array
+  emailVerifiedAt: Date | null
+  locale: string | null
+}
+
+export async function findOwner(
+  tx: Connection,
+  emailIndex: AddressIndex
+): Promise<AddressOwner | null> {
+  const [owner] = await tx.query<AddressOwner>(OWNER(emailIndex), [emailIndex.value])
+  return owner ?? null
+}
+
+const OWNER = byAddress(
+  'address_owner',
+  (column) => `
+    SELECT id, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", locale
+      FROM users WHERE ${column} = $1`
+)
 
 /** Of many addresses those that are somebody's and those that are kept for somebody, as hex of what was asked with. */
 export async function findSomebodys(

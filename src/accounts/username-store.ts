@@ -1,6 +1,7 @@
 import type { AddressIndex } from '../platform/keys/address-index.ts'
 import { Prisma } from '../platform/prisma/client.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection, Transaction } from '../platform/postgres.ts'
+import { byAddress } from './address-statement.ts'
 
 /** Who wants a username: a registration, and the address it is for; a user who has one already is for none. */
 export type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex | null }
@@ -10,30 +11,20 @@ export type UsernameClaim = { username: string; holderId: string; emailIndex: Ad
  * it was reserved for the same address before, verified since or not.
  */
 export async function claimUsername(
-  tx: Transaction,
+  tx: Connection,
   { username, holderId, emailIndex, seconds }: UsernameClaim & { seconds: number }
 ): Promise<boolean> {
-  const claimed = await tx.$executeRaw`
-    INSERT INTO username (username, holder_id, expires_at)
-    VALUES (${username}, ${holderId}::uuid, latchkey_now() + make_interval(secs => ${seconds}))
-    ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = excluded.expires_at
-     WHERE username.expires_at <= latchkey_now()
-        OR (username.expires_at IS NOT NULL AND username.holder_id IN
-              (SELECT id FROM registration WHERE ${isFor(emailIndex)}
-               UNION ALL SELECT id FROM users WHERE ${isFor(emailIndex)}))`
-  return claimed === 1
+  const values = [emailIndex?.value ?? null, username, holderId, seconds]
+  return (await tx.query(CLAIM(emailIndex), values)).length === 1
 }
 
 /** Turns the reservation into possession; false when it was lost meanwhile. */
 export async function keepUsername(
-  tx: Transaction,
+  tx: Connection,
   { username, holderId, emailIndex }: UsernameClaim
 ): Promise<boolean> {
-  const kept = await tx.$executeRaw`
-    UPDATE username SET holder_id = ${holderId}::uuid, expires_at = NULL
-     WHERE username = ${username} AND expires_at IS NOT NULL AND holder_id IN
-           (SELECT id FROM registration WHERE ${isFor(emailIndex)})`
-  return kept === 1
+  const values = [emailIndex?.value ?? null, username, holderId]
+  return (await tx.query(KEEP(emailIndex), values)).length === 1
 }
 
 /**
@@ -41,18 +32,49 @@ export async function keepUsername(
  * a stranger who made one could see by it that the address was verified.
  */
 export async function passUsernames(
-  tx: Transaction,
+  tx: Connection,
   { userId, emailIndex }: { userId: string; emailIndex: AddressIndex }
 ): Promise<void> {
-  await tx.$executeRaw`
-    UPDATE username SET holder_id = ${userId}::uuid
-     WHERE expires_at IS NOT NULL AND holder_id IN
-           (SELECT id FROM registration WHERE ${isFor(emailIndex)})`
+  await tx.query(PASS_ON(emailIndex), [emailIndex.value, userId])
 }
 
 /** Gives up what a registration reserved. */
-export async function releaseUsername(tx: Transaction, holderId: string): Promise<void> {
-  await tx.$executeRaw`DELETE FROM username WHERE holder_id = ${holderId}::uuid AND expires_at IS NOT NULL`
+export async function releaseUsername(tx: Connection, holderId: string): Promise<void> {
+  await tx.query(RELEASE, [holderId])
+}
+
+/** The reservations that registrations of one address hold; $1 is the address. */
+const isReservedFor = (column: string) => `
+  expires_at IS NOT NULL AND holder_id IN (SELECT id FROM registration WHERE ${column} = $1)`
+
+const CLAIM = byAddress(
+  'username_claim',
+  (column) => `
+    INSERT INTO username (username, holder_id, expires_at)
+    VALUES ($2, $3::uuid, latchkey_now() + make_interval(secs => $4))
+    ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = excluded.expires_at
+     WHERE username.expires_at <= latchkey_now()
+        OR (username.expires_at IS NOT NULL AND username.holder_id IN
+              (SELECT id FROM registration WHERE ${column} = $1
+               UNION ALL SELECT id FROM users WHERE ${column} = $1))
+    RETURNING 1`
+)
+
+const KEEP = byAddress(
+  'username_keep',
+  (column) => `
+    UPDATE username SET holder_id = $3::uuid, expires_at = NULL
+     WHERE username = $2 AND ${isReservedFor(column)} RETURNING 1`
+)
+
+const PASS_ON = byAddress(
+  'username_pass_on',
+  (column) => `UPDATE username SET holder_id = $2::uuid WHERE ${isReservedFor(column)}`
+)
+
+const RELEASE = {
+  name: 'username_release',
+  text: 'DELETE FROM username WHERE holder_id = $1::uuid AND expires_at IS NOT NULL'
 }
 
 /** Of many claims, each of another username and address: what somebody has, or has reserved for another address. */
@@ -99,10 +121,4 @@ function claimed(claims: UsernameClaim[]): Prisma.Sql {
   return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       AS claim (username text, holder_id uuid, hex text)) AS claimed`
-}
-
-function isFor(emailIndex: AddressIndex | null): Prisma.Sql {
-  return emailIndex === null
-    ? Prisma.sql`FALSE`
-    : Prisma.sql`${emailIndex.column} = ${emailIndex.value}`
 }

@@ -1,10 +1,11 @@
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
+import { byAddress } from './address-statement.ts'
 import type { NewMailToken } from './mail-token-store.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
 import { registrationPlace } from './registration-place.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
-import { isSomebodys } from './taken-address-store.ts'
+import { findOwner, isSomebodys, type AddressOwner } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
 
 /** How long a registration, its mail and the username in it last. */
@@ -29,7 +30,7 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
   const { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, issuer } = deps
 
   /** A token is made for a taken address too; it is just never sent. */
-  async function send(tx: Transaction, mail: VerificationMail): Promise<void> {
+  async function send(tx: Connection, mail: VerificationMail): Promise<void> {
     const { belongsTo, email, locale, isTaken } = mail
     // One cap for both mails: it must not tell which of them was due.
     if (!(await takeMailSlot(tx, 'registration', email.canonical))) return
@@ -54,15 +55,13 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
 
   /** Mails a fresh link and code for the newest registration of an address; its older ones stop to work. */
   async function renew(email: EmailAddress): Promise<void> {
-    await postgres.transaction(async (tx) => {
+    await postgres.hotTransaction(async (tx) => {
       // In here: a repeated transaction may find the index at its next step.
       const emailIndex = sealer.emailIndex(email.canonical)
       await lockRegistrations(tx, [emailIndex])
-      const registration = await tx.registration.findFirst({
-        where: { ...emailIndex.where, expiresAt: { gt: clock.now() } },
-        orderBy: { createdAt: 'desc' }
-      })
-      const user = await tx.user.findUnique({ where: emailIndex.where })
+      const newest = [emailIndex.value, clock.now()]
+      const [registration] = await tx.query<Newest>(FIND_NEWEST(emailIndex), newest)
+      const user = await findOwner(tx, emailIndex)
       // First a person who is still to prove the address (closed networks and imports have them): whatever
       // a stranger registered for it since must not stand in their way.
       if (user?.emailVerifiedAt === null) {
@@ -70,7 +69,7 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
         const address = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
         const belongsTo = { userId: id }
         await send(tx, { belongsTo, email: { ...email, address }, locale, isTaken: false })
-      } else if (registration !== null) {
+      } else if (registration !== undefined) {
         const { id, locale, emailSealed } = registration
         const address = sealer.open(emailSealed, registrationPlace(id, 'email_sealed'))
         const isTaken = await isSomebodys(tx, { emailIndex, now: clock.now() })
@@ -82,3 +81,12 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
 
   return { send, renew }
 }
+
+type Newest = Pick<AddressOwner, 'id' | 'emailSealed' | 'locale'>
+
+const FIND_NEWEST = byAddress(
+  'registration_newest',
+  (column) => `
+    SELECT id, email_sealed AS "emailSealed", locale FROM registration
+     WHERE ${column} = $1 AND expires_at > $2 ORDER BY created_at DESC LIMIT 1`
+)

@@ -1,6 +1,7 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Registration } from '../platform/prisma/client.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
+import { byAddress } from './address-statement.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { MakeUser } from './make-user-store.ts'
@@ -44,7 +45,7 @@ export function createVerificationStore(deps: VerificationStoreDeps) {
     presented: PresentedMailToken,
     origin: RequestOrigin
   ): Promise<Verified | null> {
-    return postgres.transaction(async (tx) => {
+    return postgres.hotTransaction(async (tx) => {
       const emailIndex = await mailTokens.findEmailIndex(tx, 'verify_email', presented)
       if (emailIndex === null) return null
       await lockRegistrations(tx, [emailIndex])
@@ -52,18 +53,19 @@ export function createVerificationStore(deps: VerificationStoreDeps) {
       const { registrationId = null, userId = null } = spent ?? {}
       if (registrationId !== null) return becomeUser(tx, registrationId, origin)
       if (userId === null) return null
-      await tx.user.update({ where: { id: userId }, data: { emailVerifiedAt: clock.now() } })
+      await tx.query(VERIFY_USER, [userId, clock.now()])
       await record(tx, { type: 'account.verified', origin, userId })
       return { userId, hasPassword: true }
     })
   }
 
   async function becomeUser(
-    tx: Transaction,
+    tx: Connection,
     id: string,
     origin: RequestOrigin
   ): Promise<Verified | null> {
-    const registration = await tx.registration.findUniqueOrThrow({ where: { id } })
+    const [registration] = await tx.query<Registration>(FIND, [id])
+    if (registration === undefined) throw new Error(`Registration ${id} is gone before its token.`)
     const isContested = await hasRivals(tx, registration)
     const person = isContested ? { ...registration, ...NOTHING_TYPED } : registration
     if (!(await makeUser(tx, person, clock.now()))) return null
@@ -78,12 +80,12 @@ export function createVerificationStore(deps: VerificationStoreDeps) {
 
   /** Whether somebody, perhaps somebody else, registered the address with another password. */
   async function hasRivals(
-    tx: Transaction,
+    tx: Connection,
     { passwordHash, ...registration }: Registration
   ): Promise<boolean> {
-    const { where } = sealer.addressIndexOf(registration)
-    const rivals = { ...where, passwordHash: { not: passwordHash } }
-    return (await tx.registration.count({ where: rivals })) > 0
+    const emailIndex = sealer.addressIndexOf(registration)
+    const rivals = await tx.query(FIND_RIVAL(emailIndex), [emailIndex.value, passwordHash])
+    return rivals.length > 0
   }
 
   return { verify }
@@ -98,4 +100,23 @@ const NOTHING_TYPED = {
   phoneIndex: null,
   phoneSealed: null,
   locale: null
+}
+
+const FIND = {
+  name: 'registration_find',
+  text: `
+    SELECT id, email_index AS "emailIndex", email_index_next AS "emailIndexNext", email_sealed AS "emailSealed",
+           password_hash AS "passwordHash", username, name, surname, phone_index AS "phoneIndex",
+           phone_sealed AS "phoneSealed", locale, created_at AS "createdAt", expires_at AS "expiresAt"
+      FROM registration WHERE id = $1::uuid`
+}
+
+const FIND_RIVAL = byAddress(
+  'registration_rival',
+  (column) => `SELECT 1 FROM registration WHERE ${column} = $1 AND password_hash <> $2 LIMIT 1`
+)
+
+const VERIFY_USER = {
+  name: 'user_verify',
+  text: 'UPDATE users SET email_verified_at = $2 WHERE id = $1::uuid'
 }

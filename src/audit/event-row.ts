@@ -35,8 +35,8 @@ export function createEventRows({ sealer, clock }: EventRowsDeps) {
   }
 }
 
-/** One parameter, however many events: bulk acts write them by the hundred. */
-export function insertEvents(parameter: string): string {
+/** Events as one parameter, however many: bulk acts write them by the hundred. It returns a row for each. */
+export function insertEvents(parameter: string, condition = 'TRUE'): string {
   return `
     INSERT INTO audit_event
            (id, at, type, user_id, actor_id, session_id, client_id, request_id, address_sealed, details)
@@ -44,7 +44,9 @@ export function insertEvents(parameter: string): string {
            decode(address_sealed, 'hex'), details
       FROM jsonb_to_recordset(${parameter}::jsonb)
         AS event (id uuid, at timestamptz, type text, user_id uuid, actor_id uuid, session_id uuid,
-                  client_id text, request_id text, address_sealed text, details jsonb)`
+                  client_id text, request_id text, address_sealed text, details jsonb)
+     WHERE ${condition}
+    RETURNING 1`
 }
 
 export type ComposeEvent = ReturnType<typeof createEventComposer>
@@ -66,7 +68,7 @@ export function createEventComposer(deps: EventRowsDeps) {
     const { userId } = event
     const keys =
       sealedKey === null
-        ? await personKeys.obtain(db, [userId])
+        ? await personKeys.ensure(db, [userId])
         : personKeys.openAll([{ userId, sealedKey }])
     return JSON.stringify([rowOf(event, keys)])
   }

@@ -18,24 +18,37 @@ export function createPersonKeyStore(sealer: Sealer) {
   }
 
   /**
-   * The keys of these people, made where there is none yet. One statement unless somebody is new.
+   * The keys of these people, and new ones for those who have none yet: whoever writes an event with them
+   * writes them too ({@link ADD_KEYS}).
    *
    * An event that is written while its person is erased: either it got the key, which is gone once both
    * have committed, or it waits for the row that says so and gets null. No key comes back, for the row of
    * a destroyed one stays.
+   * @param areNew they are not looked up; where one has a key after all, it is not written
    */
-  async function obtain(tx: Connection, userIds: string[]): Promise<PersonKeys> {
-    if (userIds.length === 0) return new Map()
-    const known = openAll(await tx.query<KeyRow>(FIND, [userIds]))
-    const unknown = userIds.filter((id) => !known.has(id))
-    if (unknown.length === 0) return known
+  async function obtain(
+    tx: Connection,
+    userIds: string[],
+    areNew: boolean
+  ): Promise<{ keys: PersonKeys; added: AddedKeys }> {
+    const found = userIds.length === 0 || areNew ? [] : await tx.query<KeyRow>(FIND, [userIds])
+    const keys = new Map(openAll(found))
     // In one order for everybody, or two writers could wait for each other.
-    unknown.sort()
-    const sealedKeys = unknown.map((userId) =>
-      sealer.sealBytes('audit', randomBytes(32), place(userId))
+    const unknown = userIds.filter((id) => !keys.has(id)).sort()
+    for (const id of unknown) keys.set(id, randomBytes(32))
+    const sealedKeys = unknown.map((id) =>
+      sealer.sealBytes('audit', keys.get(id) ?? randomBytes(32), place(id))
     )
-    await tx.query(ADD, [unknown, sealedKeys.map((key) => Buffer.from(key))])
-    return openAll(await tx.query<KeyRow>(FIND, [userIds]))
+    return { keys, added: { userIds: unknown, sealedKeys } }
+  }
+
+  /** The keys of these people, made where there is none yet. One statement unless somebody is new. */
+  async function ensure(db: Connection, userIds: string[]): Promise<PersonKeys> {
+    const { keys, added } = await obtain(db, userIds, false)
+    if (added.userIds.length === 0) return keys
+    await db.query(ADD, [added.userIds, added.sealedKeys])
+    // Somebody else may have been first.
+    return openAll(await db.query<KeyRow>(FIND, [userIds]))
   }
 
   function openAll(rows: KeyRow[]): PersonKeys {
@@ -47,8 +60,11 @@ export function createPersonKeyStore(sealer: Sealer) {
     )
   }
 
-  return { find, obtain, openAll }
+  return { find, obtain, ensure, openAll }
 }
+
+/** Keys that are still to be written, for people who had none. */
+export type AddedKeys = { userIds: string[]; sealedKeys: Uint8Array[] }
 
 /** A row as it was read. */
 type KeyRow = { userId: string; sealedKey: Uint8Array | null }
@@ -60,11 +76,11 @@ const FIND = {
      WHERE user_id = ANY($1::uuid[])`
 }
 
-const ADD = {
-  name: 'audit_key_add',
-  text: `
-    INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
-    ON CONFLICT (user_id) DO NOTHING`
-}
+/** $1, $2: {@link AddedKeys}. It returns those who really had none. */
+export const ADD_KEYS = `
+  INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+  ON CONFLICT (user_id) DO NOTHING RETURNING user_id`
+
+const ADD = { name: 'audit_key_add', text: ADD_KEYS }
 
 const place = (userId: string) => ({ table: 'audit_key', column: 'sealed_key', row: userId })

@@ -4,7 +4,7 @@ import type { Connection } from '../platform/postgres.ts'
 import { addressOwner } from './event-address.ts'
 import { createEventRows, insertEvents } from './event-row.ts'
 import type { AuditEvent } from './events.ts'
-import { createPersonKeyStore } from './person-key-store.ts'
+import { ADD_KEYS, createPersonKeyStore } from './person-key-store.ts'
 
 export type Audit = ReturnType<typeof createAudit>
 
@@ -21,14 +21,34 @@ export function createAudit({ sealer, clock }: AuditDeps) {
     event: AuditEvent | AuditEvent[]
   ): Promise<string[]> {
     const events = [event].flat()
-    const keys = await personKeys.obtain(tx, ownersOf(events))
-    const rows = events.map((one) => rowOf(one, keys))
-    await tx.query(RECORD, [JSON.stringify(rows)])
-    return rows.map(({ id }) => id)
+    const owners = ownersOf(events)
+    let areNew = events.every(({ type }) => OF_NEWCOMERS.has(type))
+    for (;;) {
+      const { keys, added } = await personKeys.obtain(tx, owners, areNew)
+      const rows = events.map((one) => rowOf(one, keys))
+      const [statement, values] =
+        added.userIds.length === 0
+          ? [RECORD, []]
+          : [RECORD_FIRST, [added.userIds, added.sealedKeys]]
+      const written = await tx.query(statement, [...values, JSON.stringify(rows)])
+      if (written.length > 0 || rows.length === 0) return rows.map(({ id }) => id)
+      areNew = false // somebody has a key by now: the events are sealed with that
+    }
   }
 }
 
+/** Nobody has a key before these: an id is made for them. */
+const OF_NEWCOMERS: ReadonlySet<string> = new Set(['account.registered', 'account.created'])
+
 const RECORD = { name: 'audit_record', text: insertEvents('$1') }
+
+/** The first events of people, with their keys; nothing is written where one of them has a key already. */
+const RECORD_FIRST = {
+  name: 'audit_record_first',
+  text: `
+  WITH added AS (${ADD_KEYS})
+  ${insertEvents('$3', '(SELECT count(*) FROM added) = cardinality($1::uuid[])')}`
+}
 
 /** Each of those whose addresses are in the events, once. */
 function ownersOf(events: AuditEvent[]): string[] {

@@ -1,6 +1,5 @@
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import { tryLockForTransaction } from '../platform/locks.ts'
-import type { AuditSeal } from '../platform/prisma/client.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
   chainKeyOf,
@@ -22,35 +21,10 @@ const LATE_SECONDS = 600
 /** A server tells Postgres' time from memory and may be a little ahead of it. */
 const AHEAD_SECONDS = 60
 
-const FIND_HEAD = {
-  name: 'audit_seal_head',
-  text: `
-    SELECT number, complete_to AS "completeTo", hash FROM audit_seal ORDER BY number DESC LIMIT 1`
-}
-
-const NOW = {
-  name: 'audit_seal_now',
-  text: `SELECT date_trunc('milliseconds', latchkey_now()) AS now`
-}
-
-const INSERT_SEAL = {
-  name: 'audit_seal_insert',
-  text: `
-    INSERT INTO audit_seal (number, sealed_at, complete_to, count, key_id, previous_hash, hash)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)`
-}
-
-const INSERT_EVENTS = {
-  name: 'audit_sealed_event_insert',
-  text: `
-    INSERT INTO audit_sealed_event (event_id, seal, digest)
-    SELECT id, $1::int, digest FROM unnest($2::uuid[], $3::bytea[]) AS sealed (id, digest)`
-}
-
 /** A batch that was just sealed. */
 export type Sealed = { number: number; count: number; hash: Buffer; isFull: boolean }
 
-type Head = Pick<AuditSeal, 'number' | 'completeTo' | 'hash'>
+type Head = { number: number; completeTo: Date; hash: Uint8Array }
 
 export type SealStoreDeps = { postgres: Postgres; dataKeys: DataKeys }
 
@@ -74,9 +48,12 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
   async function sealNext(): Promise<Sealed | null> {
     return postgres.hotTransaction(async (tx) => {
       if (!(await tryLockForTransaction(tx, 'audit_seal'))) return null
-      const previous = (await tx.query<Head>(FIND_HEAD, []))[0] ?? null
+      const [previous = null] = await tx.query<Head>(FIND_LAST, [])
       const now = await timeOf(tx)
-      const events = await findUnsealed(tx, now, lateBefore(previous, now))
+      const events = await tx.query<SealableEvent>(FIND_UNSEALED, [
+        firstIdAt(lateBefore(previous, now)),
+        new Date(now.getTime() + AHEAD_SECONDS * 1_000)
+      ])
       const last = events.at(-1)
       if (last === undefined) return null
       const isFull = events.length === BATCH_EVENTS
@@ -92,20 +69,15 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
     events: SealableEvent[]
   ): Promise<Omit<Sealed, 'isFull'>> {
     const number = (previous?.number ?? 0) + 1
-    const previousHash = new Uint8Array(previous?.hash ?? GENESIS)
+    const previousHash = previous?.hash ?? GENESIS
     const key = dataKeys.activeAt('audit', times.sealedAt)
-    const sealed = events.map((event) => ({
-      eventId: event.id,
-      digest: eventDigest(event)
-    }))
+    const sealed = events.map((event) => ({ eventId: event.id, digest: eventDigest(event) }))
     const hash = sealHash(chainKeyOf(key.key), { number, previousHash, ...times }, sealed)
     const count = sealed.length
     const { sealedAt, completeTo } = times
-    const row = [number, sealedAt, completeTo, count, key.id, previousHash, hash]
-    await tx.query(INSERT_SEAL, row)
-    const ids = sealed.map(({ eventId }) => eventId)
+    await tx.query(SEAL, [number, sealedAt, completeTo, count, key.id, previousHash, hash])
     const digests = sealed.map(({ digest }) => digest)
-    await tx.query(INSERT_EVENTS, [number, ids, digests])
+    await tx.query(COVER, [sealed.map(({ eventId }) => eventId), number, digests])
     return { number, count, hash }
   }
 
@@ -113,7 +85,7 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
 }
 
 /** Before this, what is in no seal has come too late. Should Postgres' clock have been put back, it decides. */
-export function lateBefore(previous: Pick<AuditSeal, 'completeTo'> | null, now: Date): Date {
+export function lateBefore(previous: Pick<Head, 'completeTo'> | null, now: Date): Date {
   if (previous === null) return new Date(0)
   return new Date(Math.min(previous.completeTo.getTime(), now.getTime()) - LATE_SECONDS * 1_000)
 }
@@ -133,8 +105,14 @@ export const EVENT_COLUMNS = `
   e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
   e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
 
+const FIND_LAST = {
+  name: 'audit_seal_last',
+  text: `
+    SELECT number, complete_to AS "completeTo", hash FROM audit_seal ORDER BY number DESC LIMIT 1`
+}
+
 const FIND_UNSEALED = {
-  name: 'audit_unsealed',
+  name: 'audit_seal_next',
   text: `
     SELECT ${EVENT_COLUMNS} FROM audit_event e
      WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
@@ -142,13 +120,26 @@ const FIND_UNSEALED = {
      ORDER BY e.id LIMIT ${BATCH_EVENTS}`
 }
 
-async function findUnsealed(tx: Connection, now: Date, lateTime: Date): Promise<SealableEvent[]> {
-  const latest = new Date(now.getTime() + AHEAD_SECONDS * 1_000)
-  return tx.query<SealableEvent>(FIND_UNSEALED, [firstIdAt(lateTime), latest])
+const SEAL = {
+  name: 'audit_seal_add',
+  text: `
+    INSERT INTO audit_seal (number, sealed_at, complete_to, count, key_id, previous_hash, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)`
+}
+
+const COVER = {
+  name: 'audit_seal_cover',
+  text: `
+    INSERT INTO audit_sealed_event (event_id, seal, digest)
+    SELECT id, $2::int, digest FROM unnest($1::uuid[], $3::bytea[]) AS sealed (id, digest)`
+}
+
+const TIME = {
+  name: 'audit_seal_time',
+  text: `SELECT date_trunc('milliseconds', latchkey_now()) AS now`
 }
 
 async function timeOf(tx: Connection): Promise<Date> {
-  const [row] = await tx.query<{ now: Date }>(NOW, [])
-  if (row === undefined) throw new Error('Postgres does not tell its time.')
-  return row.now
+  const [row] = await tx.query<{ now: Date }>(TIME, [])
+  return row?.now ?? new Date(0)
 }

@@ -35,14 +35,17 @@ export function createMailCap(dataKeys: DataKeys, caps: Cap[]) {
 
 const TAKE_TURNS = { name: 'mail_cap_turns', text: 'SELECT pg_advisory_xact_lock($1::bigint)' }
 
-/** Counts in every window, or, where one of them is full, in none. */
+/**
+ * Counts in every window, or, where one of them is full, in none. Each counter is looked up by itself: of a join
+ * Postgres may make one that reads the whole table.
+ */
 const TAKE_SLOT = {
   name: 'mail_cap_take',
   text: `
     WITH slot AS (
-      SELECT cap.*, counter.window_ends_at > latchkey_now() AND counter.count >= cap.mails AS is_full
+      SELECT cap.*, (SELECT counter.window_ends_at > latchkey_now() AND counter.count >= cap.mails
+                       FROM attempt_counter counter WHERE counter.key = cap.key) AS is_full
         FROM unnest($1::bytea[], $2::int[], $3::int[]) AS cap (key, mails, seconds)
-        LEFT JOIN attempt_counter counter USING (key)
     )
     INSERT INTO attempt_counter AS counter (key, count, window_ends_at)
     SELECT key, 1, latchkey_now() + make_interval(secs => seconds) FROM slot

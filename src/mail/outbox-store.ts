@@ -1,3 +1,4 @@
+import { together } from '../lib/together.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import type { OutboxKind } from './outbox.ts'
 
@@ -32,8 +33,10 @@ const CLAIM = {
 const FINISH = {
   name: 'outbox_finish',
   text: `
-    UPDATE outbox_message SET sent_at = latchkey_now(), payload_sealed = NULL, claimed_until = NULL
-     WHERE id = $1 AND claimed_until = $2`
+    UPDATE outbox_message AS message
+       SET sent_at = latchkey_now(), payload_sealed = NULL, claimed_until = NULL
+      FROM unnest($1::uuid[], $2::timestamptz[]) AS lease (id, held_until)
+     WHERE message.id = lease.id AND message.claimed_until = lease.held_until`
 }
 
 const POSTPONE = {
@@ -76,9 +79,11 @@ export function createOutboxStore(postgres: Postgres) {
     return postgres.query<ClaimedMessage>(CLAIM, [kind, limit])
   }
 
-  async function finish({ id, claimedUntil }: ClaimedMessage): Promise<void> {
-    await postgres.query(FINISH, [id, claimedUntil])
-  }
+  /** Those that end while Postgres is told of others are told together. */
+  const finish = together(async (messages: ClaimedMessage[]) => {
+    const leases = messages.map(({ claimedUntil }) => claimedUntil)
+    await postgres.query(FINISH, [messages.map(({ id }) => id), leases])
+  })
 
   /** @param errorCode what went wrong, without addresses or text of the mail */
   async function postpone(

@@ -9,6 +9,9 @@ const POLL_MS = 250
 /** How many are worked on at once. One that hangs holds its own place and no other. */
 const AT_ONCE = 10
 
+/** After one has ended others soon do: the next are taken for all of them together. */
+const GATHER_MS = 5
+
 /** What was done must be written down, or it is done again: as often as fits into the lease. */
 const TRIES_TO_SAY = 20
 const BETWEEN_TRIES_MS = 500
@@ -82,6 +85,7 @@ export function startOutboxWorker(deps: OutboxWorkerDeps): Loop {
         messages.forEach(begin)
         if (messages.length < places) break // nothing more is due
         await Promise.race(underWay)
+        await delay(GATHER_MS)
       }
       const expired = await store.parkExpired(kind)
       if (expired > 0) onOutcome('expired', expired)

@@ -116,7 +116,7 @@ export function grantStatement(name: string, spend: string): Statement {
              LEAST(ends_at, latchkey_now() + make_interval(secs => $7))
         FROM spent, u
       RETURNING rotated_at, expires_at, idle_expires_at),
-    told AS (${insertEvents('$9')} WHERE EXISTS (SELECT FROM s))
+    told AS (${insertEvents('$9', 'EXISTS (SELECT FROM s)')})
     SELECT s.rotated_at AS "rotatedAt", s.expires_at AS "expiresAt",
            s.idle_expires_at AS "idleExpiresAt", u.roles
       FROM spent LEFT JOIN s ON TRUE LEFT JOIN u ON TRUE`
