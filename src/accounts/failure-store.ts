@@ -9,7 +9,7 @@ export type FailureStoreDeps = { postgres: Postgres; record: Audit }
 export function createFailureStore({ postgres, record }: FailureStoreDeps) {
   /** What did not happen leaves nothing but its event. */
   async function add(event: AuditEvent): Promise<void> {
-    await postgres.transaction((tx) => record(tx, event))
+    await postgres.hotTransaction((tx) => record(tx, event))
   }
 
   return { add }
