@@ -7,6 +7,7 @@ import { createMetricsServer } from './ops/metrics-server.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
+import { lowerPoolPriority } from './platform/thread-priority.ts'
 import { StartError } from './platform/start-error.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { superviseWorkers } from './supervise.ts'
@@ -48,6 +49,7 @@ export async function start(): Promise<void> {
 
 async function serve(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
   const app = await buildApp({ ...config, databaseUrl })
+  lowerPoolPriority()
   // Fastify would log one line more for every address; `announce` says it once.
   const { level } = app.log
   app.log.level = 'warn'
