@@ -14,6 +14,7 @@ import access from './http/access.ts'
 import cookies from './http/cookies.ts'
 import { createCrossSiteRule } from './http/cross-site.ts'
 import drain from './http/drain.ts'
+import hashingDoor from './http/hashing-door.ts'
 import jsonBody from './http/json-body.ts'
 import openapi from './http/openapi.ts'
 import problems from './http/problems.ts'
@@ -138,6 +139,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(shortPaths, { isTraced })
   await app.register(jsonBody)
   await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
+  await app.register(hashingDoor, { turnAway: accounts.turnAwayHash })
   await app.register(access, { findPrincipal: sessions.findPrincipal, now: clock.now })
   await app.register(openapi, { issuer, version: packageJson.version })
 

@@ -8,6 +8,7 @@ import { lastLines } from './http/log-stream.ts'
 import { loadNodemailer } from './mail/transport.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
+import { lowerPoolPriority } from './platform/thread-priority.ts'
 import { StartError } from './platform/start-error.ts'
 import { explainStartFailure } from './start-failure.ts'
 
@@ -53,6 +54,7 @@ export async function start(): Promise<void> {
 async function serve(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
   // Here, for the primary of several workers does without it.
   const app = await (await import('./app.ts')).buildApp({ ...config, databaseUrl })
+  lowerPoolPriority()
   // Fastify would log one line more for every address; `announce` says it once.
   const { level } = app.log
   app.log.level = 'warn'

@@ -26,6 +26,8 @@ export type Guess = {
   line: string
   /** Written if so many guesses were wrong that the owner, if there is one, should know. */
   notice: LockNotice
+  /** Throws where it would be compared too late: then nothing is reserved. */
+  requireTime?: (() => void) | undefined
   /** Compares; it is told whether the guess may count, and takes the same time either way. */
   judge: (mayCount: boolean) => Promise<boolean>
 }
@@ -50,11 +52,12 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
   }
 
   /** @returns whether it was right; a blocked guess is answered like a wrong one */
-  async function guess({ subject, line, notice, judge }: Guess): Promise<boolean> {
+  async function guess({ subject, line, notice, requireTime, judge }: Guess): Promise<boolean> {
     const key = keyOf(subject)
     const arrivedAtMs = performance.now()
     try {
       return await inTurn(line, async () => {
+        requireTime?.()
         const waitedSeconds = (performance.now() - arrivedAtMs) / 1_000
         const reserved = await store.reserve(key, waitedSeconds, notice)
         const isRight = await judgeReserved(key, reserved, judge)

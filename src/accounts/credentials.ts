@@ -5,7 +5,8 @@ import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Failures } from './failures.ts'
 import type { SealLockNotice } from './mail-requests.ts'
-import type { HashingPlace, PasswordHasher } from './password-hasher.ts'
+import type { HashingPlace } from './hashing-queue.ts'
+import type { PasswordHasher } from './password-hasher.ts'
 import { isUsername, type User } from './user.ts'
 import type { StoredCredentials, UserStore } from './user-store.ts'
 
@@ -117,6 +118,7 @@ export function createCredentials(deps: CredentialsDeps) {
       subject,
       line,
       notice: sealLockNotice(found?.userId ?? null, subject, origin),
+      requireTime: place?.requireTime,
       judge: async (mayCount) => {
         place?.release()
         return hasher.matches(mayCount ? passwordHash : null, password, place)

@@ -4,7 +4,7 @@ import type { AddressIndex } from '../platform/keys/address-index.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { EndedSession } from '../sessions/end-sessions.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
-import { holdsStill } from '../sessions/begin-session.ts'
+import { holdPerson } from '../sessions/begin-session.ts'
 import { reservedPlace } from './profile-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
@@ -38,7 +38,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
     origin: RequestOrigin
   ): Promise<'written' | 'not_yet' | 'password_changed'> {
     return postgres.transaction(async (tx) => {
-      if (!(await holdsStill(tx, user.id, provenHash))) return 'password_changed'
+      if ((await holdPerson(tx, user.id, provenHash)) === null) return 'password_changed'
       if (await isUndoable(tx, user.id)) return 'not_yet'
       await record(tx, { type: 'email.change_requested', origin, userId: user.id })
       const isTaken = await isSomebodys(tx, {

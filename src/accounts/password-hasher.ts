@@ -1,34 +1,18 @@
 import { argon2 } from './argon2.ts'
-import { UnavailableError } from '../errors.ts'
-import { createGate, GateFullError } from '../lib/gate.ts'
 import { randomToken } from '../lib/secrets.ts'
-import type { Metrics } from '../platform/metrics.ts'
 import { isForeignHash, matchesForeign, readStoredHash } from './foreign-hashes/schemes.ts'
-import { addHashingMetrics } from './hashing-metrics.ts'
+import { createHashingQueue, type HashingPlace, type HashingQueueOptions } from './hashing-queue.ts'
 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
-/** What {@link PasswordHasher} gives to whoever is on the way to it. */
-export type HashingPlace = { release: () => void; takenAtMs: number }
-
-export type PasswordHasherOptions = {
-  memoryKib: number
-  passes: number
-  concurrency: number
-  queueLength: number
-  /** Whoever has been on the way and in line for so long is refused; without it they wait for their turn. */
-  waitMs?: number
-  metrics: Metrics
-}
+export type PasswordHasherOptions = HashingQueueOptions & { memoryKib: number; passes: number }
 
 /**
  * Argon2id (RFC 9106). A hash takes a core for some 20 ms and shares its threads with every signature,
  * so only a few run at once and a bounded number waits; a flood of logins leaves the rest of the server alone.
  */
 export async function createPasswordHasher(options: PasswordHasherOptions) {
-  const gate = createGate(options)
-  let onTheirWay = 0
-  const hashing = addHashingMetrics(options.metrics, gate.load)
+  const { inTurn, takePlace, turnAway } = createHashingQueue(options)
   const parameters = {
     type: argon2.argon2id,
     memoryCost: options.memoryKib,
@@ -37,39 +21,6 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   } as const
   /** Nobody's hash. Whoever has none is checked against it, in the same time. */
   const decoyHash = await argon2.hash(randomToken(), parameters)
-
-  async function inTurn<T>(job: () => Promise<T>, spentMs = 0): Promise<T> {
-    try {
-      return await gate(() => hashing.time(job), spentMs)
-    } catch (error) {
-      if (!(error instanceof GateFullError)) throw error
-      hashing.countShed()
-      throw new UnavailableError('too many password hashes wait', error)
-    }
-  }
-
-  /**
-   * Sheds a flood before anything is asked of Postgres, which has other work. Whoever is let in counts as if
-   * they stood in line already: of hundreds at once, all would see the one place that is free, ask Postgres
-   * for what they need, and be refused after that.
-   * @returns to be released where the password is compared, or is not going to be; as often as one likes
-   * @throws {UnavailableError} when too many wait
-   */
-  function takePlace(): HashingPlace {
-    if (gate.isFull(onTheirWay)) {
-      hashing.countShed()
-      throw new UnavailableError('too many password hashes wait')
-    }
-    onTheirWay += 1
-    let isHeld = true
-    return {
-      takenAtMs: performance.now(),
-      release() {
-        if (isHeld) onTheirWay -= 1
-        isHeld = false
-      }
-    }
-  }
 
   /**
    * @param salt 16 bytes; random ones where none are given
@@ -109,7 +60,7 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     return isForeignHash(passwordHash) || argon2.needsRehash(passwordHash, parameters)
   }
 
-  return { takePlace, hash, matches, isOutdated }
+  return { takePlace, turnAway, hash, matches, isOutdated }
 }
 
 /** One spelling for what looks alike on different keyboards (NIST SP 800-63B-4 §3.1.1.2). */

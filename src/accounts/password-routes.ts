@@ -49,7 +49,7 @@ export const passwordRoutes: FastifyPluginCallbackTypebox<PasswordRoutesOptions>
     app.post(
       path,
       {
-        config: { access: 'public', limit: 'reset' },
+        config: { access: 'public', limit: 'reset', hashes: 'api' },
         schema: {
           tags: ['passwords'],
           summary: 'Set a new password by that mail; ends every session, logs nobody in',

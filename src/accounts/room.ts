@@ -171,6 +171,8 @@ export async function openAccounts(deps: AccountsDeps) {
     askForReset: createAskForReset({ captcha: abuse.captcha, ask: mailRequests.ask }),
     captcha: abuse.captcha,
     checkPassword: credentials.checkPassword,
+    /** For the door: whether another login, or whatever else needs a hash, is turned away. */
+    turnAwayHash: hasher.turnAway,
     proveOwnPassword,
     tellFailedLogin: failures.tellLogin,
     killPending: mailTokens.killPending,

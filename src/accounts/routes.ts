@@ -32,7 +32,7 @@ export const accountRoutes: FastifyPluginCallbackTypebox<AccountRoutesOptions> =
   app.post(
     '/auth/register',
     {
-      config: { access: 'public', limit: 'register' },
+      config: { access: 'public', limit: 'register', hashes: 'api' },
       schema: {
         tags: ['accounts'],
         summary: 'Register; the mail that follows makes the user',

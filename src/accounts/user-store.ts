@@ -1,5 +1,6 @@
-import type { User as UserRow } from '../platform/prisma/client.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
+import type { Statement } from '../platform/postgres.ts'
+import type { User as StoredUser } from '../platform/prisma/client.ts'
 import type { Reader } from '../platform/replica.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { userPlace, type User } from './user.ts'
@@ -8,6 +9,24 @@ export type UserStore = ReturnType<typeof createUserStore>
 
 /** `user` is opened when it is asked for: whoever is refused before takes no longer than for nobody. */
 export type StoredCredentials = { userId: string; readonly user: User; passwordHash: string | null }
+
+/** What is read of a person wherever one is looked up. */
+type UserRow = Pick<
+  StoredUser,
+  | 'id'
+  | 'emailSealed'
+  | 'emailVerifiedAt'
+  | 'phoneSealed'
+  | 'username'
+  | 'passwordHash'
+  | 'name'
+  | 'surname'
+  | 'locale'
+  | 'roles'
+  | 'status'
+  | 'mustReset'
+  | 'createdAt'
+>
 
 export type UserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer'> & { reader: Reader }
 
@@ -20,14 +39,24 @@ const COUNT_FOREIGN = {
            FROM (SELECT id FROM users WHERE password_hash NOT LIKE '$argon2id$%' LIMIT $1) AS foreign_hashes`
 }
 
+const findBy = (column: string, type: string): Statement => ({
+  name: `user_by_${column}`,
+  text: `
+    SELECT id, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt",
+           phone_sealed AS "phoneSealed", username, password_hash AS "passwordHash", name, surname,
+           locale, roles, status, must_reset AS "mustReset", created_at AS "createdAt"
+      FROM users WHERE ${column} = $1::${type}`
+})
+const FIND_BY_ID = findBy('id', 'uuid')
+const FIND_BY_USERNAME = findBy('username', 'text')
+/** Either column is unique; which one is read is told by the step of the index ({@link Sealer.emailIndex}). */
+const FIND_BY_INDEX = findBy('email_index', 'bytea')
+const FIND_BY_NEXT_INDEX = findBy('email_index_next', 'bytea')
+
 export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
   async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
-    return opened(
-      await postgres.read((db) => {
-        const { where } = sealer.emailIndex(canonicalEmail)
-        return db.user.findUnique({ where })
-      })
-    )
+    const { where, value } = sealer.emailIndex(canonicalEmail)
+    return find('emailIndex' in where ? FIND_BY_INDEX : FIND_BY_NEXT_INDEX, value)
   }
 
   async function findUserByEmail(canonicalEmail: string): Promise<User | null> {
@@ -35,7 +64,7 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
   }
 
   async function findByUsername(username: string): Promise<StoredCredentials | null> {
-    return opened(await postgres.read((db) => db.user.findUnique({ where: { username } })))
+    return find(FIND_BY_USERNAME, username)
   }
 
   async function findById(id: string): Promise<User | null> {
@@ -50,7 +79,7 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
   }
 
   async function findCredentials(id: string): Promise<StoredCredentials | null> {
-    return opened(await postgres.read((db) => db.user.findUnique({ where: { id } })))
+    return find(FIND_BY_ID, id)
   }
 
   /** Replaces a hash that is out of date, unless the password was changed meanwhile. */
@@ -73,8 +102,12 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
     return row.counted < COUNTED_FOREIGN ? row.counted : Math.max(row.counted, row.estimated)
   }
 
-  function opened(row: UserRow | null): StoredCredentials | null {
-    if (row === null) return null
+  async function find(
+    statement: Statement,
+    value: string | Uint8Array
+  ): Promise<StoredCredentials | null> {
+    const [row] = await postgres.query<UserRow>(statement, [value])
+    if (row === undefined) return null
     const { id: userId, passwordHash } = row
     return {
       userId,

@@ -62,7 +62,7 @@ export default fp<ProblemsOptions>(
 )
 
 function sendProblem(problem: ProblemError, request: FastifyRequest, reply: FastifyReply) {
-  const { code, status, detail, errors, retryAfterSeconds, extensions } = problem
+  const { code, status, retryAfterSeconds } = problem
   if (status >= 500) request.log.error({ err: problem }, 'request failed')
   request.refusal = problem.message
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
@@ -78,15 +78,13 @@ function sendProblem(problem: ProblemError, request: FastifyRequest, reply: Fast
     .code(status)
     .type('application/problem+json')
     .serializer((body: unknown) => JSON.stringify(body))
-    .send({
-      type: 'about:blank',
-      title: TITLES[status] ?? 'Error',
-      status,
-      detail,
-      code,
-      errors,
-      ...extensions
-    })
+    .send(problemDocument(problem))
+}
+
+/** The body of an answer that says no (RFC 9457 §3). */
+export function problemDocument({ code, status, detail, errors, extensions }: ProblemError) {
+  const title = TITLES[status] ?? 'Error'
+  return { type: 'about:blank', title, status, detail, code, errors, ...extensions }
 }
 
 function toProblem(error: FastifyError | ProblemError): ProblemError {

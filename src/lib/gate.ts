@@ -61,9 +61,5 @@ export function createGate({ concurrency, queueLength, waitMs }: GateOptions) {
     }
   }
 
-  return Object.assign(run, {
-    load: () => ({ running, waiting: waiting.length }),
-    /** Whether a job that came now would be refused, if so many others came before it. */
-    isFull: (onTheirWay = 0) => running + waiting.length + onTheirWay >= concurrency + queueLength
-  })
+  return Object.assign(run, { load: () => ({ running, waiting: waiting.length }) })
 }

@@ -19,6 +19,8 @@ const decisionFields = {
   decision: Type.Union([Type.Literal('allow'), Type.Literal('deny')])
 }
 
+const limited = { limit: 'device' } as const
+
 export type DevicePagesOptions = { pages: Pages; deviceAuthorization: DeviceAuthorization }
 
 /** What the template `message` says. */
@@ -44,7 +46,7 @@ export const devicePages: FastifyPluginCallbackTypebox<DevicePagesOptions> = (
     }
   )
 
-  app.post('/device', pages.pageForm(codeFields, 'device'), async (request, reply) => {
+  app.post('/device', pages.pageForm(codeFields, limited), async (request, reply) => {
     const code = spell(request.body.user_code)
     const session = await pages.requireBrowserSession(request, reply, pathOf(code))
     if (session === null) return reply
@@ -62,7 +64,7 @@ export const devicePages: FastifyPluginCallbackTypebox<DevicePagesOptions> = (
     })
   })
 
-  app.post('/device/decide', pages.pageForm(decisionFields, 'device'), async (request, reply) => {
+  app.post('/device/decide', pages.pageForm(decisionFields, limited), async (request, reply) => {
     const code = spell(request.body.user_code)
     const session = await pages.requireBrowserSession(request, reply, pathOf(code))
     if (session === null) return reply

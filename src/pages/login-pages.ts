@@ -31,6 +31,8 @@ const fields = {
   captcha_token: Type.Optional(CaptchaField)
 }
 
+const form = { limit: 'login', hashes: 'page' } as const
+
 export type LoginPagesOptions = {
   pages: Pages
   browser: Sessions['browser']
@@ -83,7 +85,7 @@ export const loginPages: FastifyPluginCallbackTypebox<LoginPagesOptions> = (app,
     }
   )
 
-  app.post('/login', pages.pageForm(fields, 'login'), async (request, reply) => {
+  app.post('/login', pages.pageForm(fields, form), async (request, reply) => {
     const { email, password, captcha_token: token } = request.body
     const { address } = originOf(request)
     const target = safeContinue(request.body.continue)

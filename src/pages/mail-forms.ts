@@ -11,10 +11,9 @@ import {
   verificationInput
 } from '../accounts/schemas.ts'
 import { ProblemError } from '../errors.ts'
-import type { LimitGroup } from '../http/rate-limits.ts'
 import { originOf } from '../http/request-origin.ts'
 import { refuse } from './refuse.ts'
-import type { Pages } from './room.ts'
+import type { FormConfig, Pages } from './room.ts'
 import type { PageText } from './texts.ts'
 
 const Query = Type.Object({ token: Type.Optional(Type.String({ maxLength: 128 })) })
@@ -33,7 +32,7 @@ type Thanks = {
 /** A form and what it does. Its name is that of its path and of its template. */
 type Form<Body extends TObject> = {
   name: string
-  limit?: LimitGroup
+  config?: FormConfig
   body: Body
   /** Does it, and says what the page then tells. */
   act: (body: Static<Body>, request: FastifyRequest) => Promise<Thanks>
@@ -50,8 +49,8 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   { registrations, passwords, emailChanges, askForReset, pages },
   done
 ) => {
-  function addForm<Body extends TObject>({ name, limit, body, act }: Form<Body>): void {
-    const config = { access: 'public' as const, ...(limit !== undefined && { limit }) }
+  function addForm<Body extends TObject>({ name, body, act, ...form }: Form<Body>): void {
+    const config = { access: 'public' as const, ...form.config }
     app.get(
       `/${name}`,
       { config: { access: 'public' }, schema: { hide: true, querystring: Query } },
@@ -85,7 +84,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   })
   addForm({
     name: 'forgot-password',
-    limit: 'reset',
+    config: { limit: 'reset' },
     body: ForgotPasswordBody,
     act: async (body, request) => {
       await askForReset(body, originOf(request))
@@ -97,7 +96,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   })
   addForm({
     name: 'reset-password',
-    limit: 'reset',
+    config: { limit: 'reset', hashes: 'page' },
     body: ResetPasswordBody,
     act: async (body, request) => {
       await passwords.reset(verificationInput(body), body.new_password, originOf(request))
@@ -110,7 +109,7 @@ export const mailForms: FastifyPluginCallback<MailFormsOptions> = (
   })
   addForm({
     name: 'undo-email-change',
-    limit: 'reset',
+    config: { limit: 'reset' },
     body: UndoEmailChangeBody,
     act: async ({ token }, request) => {
       await emailChanges.undo(token, originOf(request))

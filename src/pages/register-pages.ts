@@ -26,6 +26,8 @@ const fields = {
   captcha_token: Type.Optional(CaptchaField)
 }
 
+const form = { limit: 'register', hashes: 'page' } as const
+
 export type RegisterPagesOptions = LoginPagesOptions & {
   registrations: Accounts['registrations']
   /** Closed networks do not wait for the mail: whoever registers is logged in. */
@@ -55,7 +57,7 @@ export const registerPages: FastifyPluginCallbackTypebox<RegisterPagesOptions> =
     }
   )
 
-  app.post('/register', pages.pageForm(fields, 'register'), async (request, reply) => {
+  app.post('/register', pages.pageForm(fields, form), async (request, reply) => {
     const { name = '', email, password, confirm_password: confirmed } = request.body
     const { captcha_token: token } = request.body
     const target = safeContinue(request.body.continue)

@@ -26,6 +26,9 @@ export type PageOptions = {
   leadsToApplication?: boolean
 }
 
+/** Its limit per address, and whether anybody may have a password hashed there. */
+export type FormConfig = { limit?: LimitGroup; hashes?: 'page' }
+
 const CsrfField = Type.Optional(Type.String({ maxLength: 128 }))
 
 /** The fields of a form, with the one that every form has. Closed, as all bodies are. */
@@ -97,9 +100,9 @@ export function openPages({ look, browser, issuer }: PagesDeps) {
   }
 
   /** The route of a form that sends or sets a cookie: from our own pages only, whatever else it says. */
-  function pageForm<Fields extends TProperties>(fields: Fields, limit?: LimitGroup) {
+  function pageForm<Fields extends TProperties>(fields: Fields, config: FormConfig = {}) {
     return {
-      config: { access: 'public' as const, ...(limit !== undefined && { limit }) },
+      config: { access: 'public' as const, ...config },
       schema: { hide: true, body: formBody(fields) },
       preValidation: (request, _reply, next) => {
         next(isOwnForm(request) ? undefined : foreignForm())

@@ -8,9 +8,8 @@ import type { MailCap } from '../mail/mail-cap.ts'
 import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Transaction } from '../platform/postgres.ts'
-import type { EndedSession } from './end-sessions.ts'
-import type { MakeRoom } from './session-limit.ts'
+import type { Connection } from '../platform/postgres.ts'
+import type { EndedSession, EndSessions } from './end-sessions.ts'
 import type { LiveSession, SessionDelivery } from './session.ts'
 
 export type NewSession = {
@@ -37,104 +36,139 @@ export type SessionBeginnerDeps = {
   issuer: string
   idleSeconds: number
   absoluteSeconds: number
-  makeRoom: MakeRoom
+  endSessions: EndSessions
+  /** How many sessions a person keeps. */
+  sessionsPerUser: number
 }
 
 /** A session, and those that made room for it: to be announced after the commit. */
 export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 
-type NewSessionRow = {
-  device: string | null
-  createdAt: Date
-  user: { id: string; emailSealed: Uint8Array; locale: string | null }
-}
+/** A person whose row is held until the transaction ends. */
+export type HeldPerson = Pick<
+  LiveSession,
+  'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
+> & { id: string; locale: string | null }
 
 const MAIL_SECONDS = 24 * 3_600
+
+const HOLD = {
+  name: 'session_hold_person',
+  text: `
+    SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,
+           username, locale
+      FROM users
+     WHERE id = $1::uuid AND status = 'active' AND NOT must_reset AND password_hash = $2
+       FOR NO KEY UPDATE`
+}
+
+/**
+ * The row, and what there was before it: which sessions are too many now, the least recently used of those
+ * that were made from no other; and whether the person has logged in before, but never on something of this
+ * name. The trail remembers logins whose sessions were purged: whoever comes back after months is told too.
+ */
+const BEGIN = {
+  name: 'session_begin',
+  text: `
+    WITH begun AS (
+      INSERT INTO session (id, user_id, client_id, secret_hash, scope, delivery, amr, device,
+                           address_sealed, created_at, rotated_at, last_used_at, auth_time,
+                           expires_at, idle_expires_at)
+      VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6::session_delivery, $7::text[], $8::text, $9, $10, $10,
+              $10, $10, $11, $12)
+    ), surplus AS (
+      SELECT id FROM session
+       WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
+         AND expires_at > $10 AND idle_expires_at > $10
+       ORDER BY last_used_at DESC, id DESC OFFSET $13::int
+    )
+    SELECT array(SELECT id FROM surplus) AS surplus,
+           CASE WHEN $14::boolean THEN false
+                WHEN EXISTS (SELECT FROM session
+                              WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text) THEN false
+                ELSE EXISTS (SELECT FROM audit_event
+                              WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
+}
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
   const { sealer, clock, record, takeMailSlot, enqueueMail, issuer } = deps
-  const { idleSeconds, absoluteSeconds, makeRoom } = deps
+  const { idleSeconds, absoluteSeconds, endSessions, sessionsPerUser } = deps
 
   /**
-   * The least recently used sessions make room for it.
-   * @returns null when the person was disabled or erased, or the password replaced, since it was checked
+   * The least recently used sessions of a person make room for it; grants made from them do not count, and
+   * end with theirs.
+   * @param person held in this transaction: logins at once must see each other's sessions
    */
   return async function beginSession(
-    tx: Transaction,
-    session: NewSession,
-    { isKnownDevice, passwordHash }: LoginProof,
+    tx: Connection,
+    person: HeldPerson,
+    { secret, ...session }: NewSession,
+    isKnownDevice: boolean,
     origin: RequestOrigin
-  ): Promise<BegunSession | null> {
-    const { secret, ...columns } = session
-    if (!(await holdsStill(tx, session.userId, passwordHash))) return null
-    const ended = await makeRoom(tx, session.userId, origin)
+  ): Promise<BegunSession> {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
-    const isNewDevice = !isKnownDevice && (await isUnseen(tx, session))
-    const row = await tx.session.create({
-      data: {
-        ...columns,
-        ...lifetimes(now, { idleSeconds, absoluteSeconds }),
-        id,
-        createdAt: now,
-        secretHash: new Uint8Array(sha256(secret)),
-        addressSealed: sealer.seal(origin.address, addressPlace(id))
-      },
-      include: { user: true }
-    })
-    const { userId, clientId } = session
+    const times = lifetimes(now, { idleSeconds, absoluteSeconds })
+    const { id: userId, locale, ...known } = person
+    const { clientId, scope, delivery, amr, device } = session
+    const [before] = await tx.query<{ surplus: string[]; isNewDevice: boolean }>(BEGIN, [
+      id,
+      userId,
+      clientId,
+      sha256(secret),
+      scope,
+      delivery,
+      amr,
+      device,
+      sealer.seal(origin.address, addressPlace(id)),
+      now,
+      times.expiresAt,
+      times.idleExpiresAt,
+      sessionsPerUser - 1,
+      isKnownDevice
+    ])
+    if (before === undefined) throw new Error('A session that begins gives a row.')
+    const { surplus: only, isNewDevice } = before
+    const ended =
+      only.length === 0 ? [] : await endSessions(tx, { userId, only }, 'session_limit', { origin })
     await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
-    if (isNewDevice) await tellNewDevice(tx, row)
-    const { roles, emailSealed, emailVerifiedAt, name, username } = row.user
-    const begun = { ...row, roles, emailSealed, emailVerifiedAt, name, username }
-    return { session: begun, ended }
-  }
-
-  /**
-   * Whether the person has logged in before, but never on something of this name. The trail remembers
-   * logins whose sessions were purged: whoever comes back after months is told too.
-   */
-  async function isUnseen(tx: Transaction, { userId, device }: NewSession): Promise<boolean> {
-    const [seen] = await tx.$queryRaw<[{ any: boolean; same: boolean }]>`
-      SELECT EXISTS (SELECT FROM audit_event
-                      WHERE user_id = ${userId}::uuid AND type = 'login.succeeded') AS any,
-             EXISTS (SELECT FROM session
-                      WHERE user_id = ${userId}::uuid AND device IS NOT DISTINCT FROM ${device}) AS same`
-    return seen.any && !seen.same
+    if (isNewDevice) await tellNewDevice(tx, person, device, now)
+    const fresh = { generation: 0, audience: [], dpopJkt: null }
+    return { session: { id, userId, clientId, scope, amr, ...fresh, ...times, ...known }, ended }
   }
 
   async function tellNewDevice(
-    tx: Transaction,
-    { device, createdAt, user }: NewSessionRow
+    tx: Connection,
+    { id, emailSealed, locale }: HeldPerson,
+    device: string | null,
+    now: Date
   ): Promise<void> {
-    const place = userPlace(user.id, 'email_sealed')
-    const to = sealer.open(user.emailSealed, place)
+    const to = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
     if (!(await takeMailSlot(tx, 'new-device', to))) return
-    const at = `${utcMinute(createdAt)} UTC`
+    const at = `${utcMinute(now)} UTC`
     const data = {
       issuer,
       device,
       at,
       resetLink: `${issuer}/forgot-password`
     }
-    await enqueueMail(tx, { template: 'new-device', to, locale: user.locale, data }, MAIL_SECONDS)
+    await enqueueMail(tx, { template: 'new-device', to, locale, data }, MAIL_SECONDS)
   }
 }
 
 /**
- * Whether a password that was checked before still opens the account; held until the transaction ends.
+ * Somebody whose account a password that was checked before still opens; held until the transaction ends.
  * Logins of one person take turns here: each must see the sessions that the others began.
+ * @returns null when they were disabled or erased, or the password replaced, since it was checked
  */
-export async function holdsStill(
-  tx: Transaction,
+export async function holdPerson(
+  tx: Connection,
   userId: string,
   passwordHash: string
-): Promise<boolean> {
-  const [person] = await tx.$queryRaw<{ id: string }[]>`
-    SELECT id FROM users WHERE id = ${userId}::uuid AND status = 'active' AND NOT must_reset
-       AND password_hash = ${passwordHash} FOR NO KEY UPDATE`
-  return person !== undefined
+): Promise<HeldPerson | null> {
+  const [person] = await tx.query<HeldPerson>(HOLD, [userId, passwordHash])
+  return person ?? null
 }
 
 /** The times of a session that begins, or of one that begins anew by another login. */

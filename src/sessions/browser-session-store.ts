@@ -3,10 +3,10 @@ import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
   addressPlace,
-  holdsStill,
+  holdPerson,
   lifetimes,
   type BeginSession,
   type LoginProof
@@ -64,9 +64,32 @@ const SLIDE = {
        AND last_used_at < latchkey_now() - interval '${SLIDE_EVERY_SECONDS} seconds'`
 }
 
+const HOLDS = {
+  name: 'browser_session_holds',
+  text: `SELECT 1 FROM session WHERE id = $1::uuid AND secret_hash = $2 AND delivery = 'browser'`
+}
+
+const LOCK_LIVE = {
+  name: 'browser_session_lock',
+  text: `
+    SELECT id, user_id AS "userId" FROM session
+     WHERE id = $1::uuid AND secret_hash = $2 AND delivery = 'browser'
+       AND revoked_at IS NULL AND expires_at > latchkey_now() AND idle_expires_at > latchkey_now()
+       FOR UPDATE`
+}
+
+const RENEW = {
+  name: 'browser_session_renew',
+  text: `
+    UPDATE session
+       SET secret_hash = $2, amr = $3::text[], device = $4, address_sealed = $5, rotated_at = $6,
+           last_used_at = $6, auth_time = $6, expires_at = $7, idle_expires_at = $8
+     WHERE id = $1::uuid`
+}
+
 export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
   const { postgres, sealer, clock, record, beginSession, endSessions } = deps
-  const { idleSeconds, absoluteSeconds } = deps
+  const { idleSeconds } = deps
 
   /**
    * Begins a browser's session. The one that it had goes on, under the new secret, if it is the same
@@ -78,8 +101,9 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
     proof: LoginProof,
     origin: RequestOrigin
   ): Promise<{ session: BrowserRow; ended: EndedSession[] } | null> {
-    return postgres.transaction(async (tx) => {
-      if (!(await holdsStill(tx, login.userId, proof.passwordHash))) return null
+    return postgres.hotTransaction(async (tx) => {
+      const person = await holdPerson(tx, login.userId, proof.passwordHash)
+      if (person === null) return null
       const former = login.current === null ? null : await lockLive(tx, login.current)
       if (former?.userId === login.userId) {
         return { session: await renew(tx, former.id, login, origin), ended: [] }
@@ -89,6 +113,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
       const { userId, secret, amr, device } = login
       const begun = await beginSession(
         tx,
+        person,
         {
           userId,
           secret,
@@ -98,45 +123,36 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
           scope: FIRST_PARTY_SCOPE,
           delivery: 'browser'
         },
-        proof,
+        proof.isKnownDevice,
         origin
       )
-      return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
+      return { session: begun.session, ended: [...ended, ...begun.ended] }
     })
   }
 
   /** Of any number of logins with one cookie, one goes on with its session: the secret is new after that. */
   async function lockLive(
-    tx: Transaction,
+    tx: Connection,
     { sessionId, secret }: BrowserClaim
   ): Promise<{ id: string; userId: string } | null> {
-    const [row] = await tx.$queryRaw<{ id: string; userId: string }[]>`
-      SELECT id, user_id AS "userId" FROM session
-       WHERE id = ${sessionId}::uuid AND secret_hash = ${sha256(secret)} AND delivery = 'browser'
-         AND revoked_at IS NULL AND expires_at > latchkey_now() AND idle_expires_at > latchkey_now()
-         FOR UPDATE`
+    const values = [sessionId, sha256(secret)]
+    const [row] = await tx.query<{ id: string; userId: string }>(LOCK_LIVE, values)
     return row ?? null
   }
 
   async function renew(
-    tx: Transaction,
+    tx: Connection,
     id: string,
     { userId, secret, amr, device }: NewBrowserLogin,
     origin: RequestOrigin
   ): Promise<BrowserRow> {
-    const row = await tx.session.update({
-      where: { id },
-      data: {
-        ...lifetimes(clock.now(), { idleSeconds, absoluteSeconds }),
-        secretHash: new Uint8Array(sha256(secret)),
-        amr,
-        device,
-        addressSealed: sealer.seal(origin.address, addressPlace(id))
-      }
-    })
+    const { authTime, expiresAt, idleExpiresAt } = lifetimes(clock.now(), deps)
+    const address = sealer.seal(origin.address, addressPlace(id))
+    const times = [authTime, expiresAt, idleExpiresAt]
+    await tx.query(RENEW, [id, sha256(secret), amr, device, address, ...times])
     const clientId = FIRST_PARTY_CLIENT
     await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
-    return row
+    return { id, userId, authTime, amr }
   }
 
   /** The live session of a claim whose person may log in. Using it keeps it from idling out. */
@@ -154,15 +170,9 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
     { sessionId, secret }: BrowserClaim,
     origin: RequestOrigin
   ): Promise<EndedSession[]> {
-    return postgres.transaction(async (tx) => {
-      const held = await tx.session.count({
-        where: {
-          id: sessionId,
-          secretHash: new Uint8Array(sha256(secret)),
-          delivery: 'browser'
-        }
-      })
-      return held === 0 ? [] : endSessions(tx, { sessionId }, 'logout', { origin })
+    return postgres.hotTransaction(async (tx) => {
+      const held = await tx.query(HOLDS, [sessionId, sha256(secret)])
+      return held.length === 0 ? [] : endSessions(tx, { sessionId }, 'logout', { origin })
     })
   }
 

@@ -1,7 +1,7 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Transaction } from '../platform/postgres.ts'
+import type { Connection } from '../platform/postgres.ts'
 import type { EndReason } from './session.ts'
 
 /** Sessions to end: one, one if it is this person's, all of a person, all but one, some of them, or those of a client. */
@@ -27,7 +27,7 @@ export type SessionEnderDeps = {
   clock: Clock
   record: Audit
   /** Writes down what clients are to be told. */
-  tellClients: (tx: Transaction, ended: Ended[]) => Promise<void>
+  tellClients: (tx: Connection, ended: Ended[]) => Promise<void>
 }
 
 /** Ends sessions within a transaction, so that a new password and the end of the old logins are one fact. */
@@ -38,7 +38,7 @@ export function createSessionEnder({ clock, record, tellClients }: SessionEnderD
    * @returns what to announce after the commit
    */
   return async function endSessions(
-    tx: Transaction,
+    tx: Connection,
     target: EndTarget,
     reason: EndReason,
     by: EndedBy
@@ -63,59 +63,72 @@ export function createSessionEnder({ clock, record, tellClients }: SessionEnderD
  * Waits for whoever is making a grant of these sessions: it holds its parent's row. Only a statement that
  * begins afterwards sees the child.
  */
-async function hold(tx: Transaction, target: EndTarget): Promise<void> {
-  if ('sessionId' in target) {
-    await tx.$queryRaw`SELECT id FROM session WHERE id = ${target.sessionId}::uuid FOR UPDATE`
-  } else {
-    await tx.$queryRaw`
-      SELECT id FROM session WHERE user_id = ${target.userId}::uuid AND revoked_at IS NULL
-       ORDER BY id FOR UPDATE`
-  }
+async function hold(tx: Connection, target: EndTarget): Promise<void> {
+  if ('sessionId' in target) await tx.query(HOLD_ONE, [target.sessionId])
+  else await tx.query(HOLD_ALL, [target.userId])
 }
 
-/** Rows are locked in one order, so that two who end the same ones do not wait for each other. */
+const HOLD_ONE = {
+  name: 'session_hold_one',
+  text: 'SELECT id FROM session WHERE id = $1::uuid FOR UPDATE'
+}
+
+const HOLD_ALL = {
+  name: 'session_hold_all',
+  text: `
+    SELECT id FROM session WHERE user_id = $1::uuid AND revoked_at IS NULL
+     ORDER BY id FOR UPDATE`
+}
+
 async function endOne(
-  tx: Transaction,
-  target: { sessionId: string; userId?: string },
+  tx: Connection,
+  { sessionId, userId = null }: { sessionId: string; userId?: string | null },
   reason: EndReason,
   revokedAt: Date
 ): Promise<Ended[]> {
-  const { sessionId } = target
-  const userId = target.userId ?? null
-  return tx.$queryRaw<Ended[]>`
-    WITH doomed AS (
-      SELECT id FROM session
-       WHERE (id = ${sessionId}::uuid
-              OR (parent_id = ${sessionId}::uuid
-                  AND 'offline_access' <> ALL (string_to_array(scope, ' '))))
-         AND (${userId}::uuid IS NULL OR user_id = ${userId}::uuid)
-         AND revoked_at IS NULL
-       ORDER BY id FOR UPDATE)
-    UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}
-      FROM doomed WHERE s.id = doomed.id
-    RETURNING s.id, s.user_id AS "userId", s.client_id AS "clientId"`
+  return tx.query<Ended>(END_ONE, [sessionId, userId, revokedAt, reason])
 }
 
 async function endAll(
-  tx: Transaction,
+  tx: Connection,
   target: { userId: string; exceptId?: string; only?: string[]; clientId?: string },
   reason: EndReason,
   revokedAt: Date
 ): Promise<Ended[]> {
-  const exceptId = target.exceptId ?? null
-  const only = target.only ?? null
-  const clientId = target.clientId ?? null
-  return tx.$queryRaw<Ended[]>`
+  const { userId, exceptId = null, only = null, clientId = null } = target
+  return tx.query<Ended>(END_ALL, [userId, exceptId, only, clientId, revokedAt, reason])
+}
+
+/** Rows are locked in one order, so that two who end the same ones do not wait for each other. */
+const END_ONE = {
+  name: 'session_end_one',
+  text: `
     WITH doomed AS (
       SELECT id FROM session
-       WHERE user_id = ${target.userId}::uuid AND id IS DISTINCT FROM ${exceptId}::uuid
-         AND (${only}::uuid[] IS NULL OR id = ANY (${only}::uuid[])
-              OR (parent_id = ANY (${only}::uuid[])
+       WHERE (id = $1::uuid
+              OR (parent_id = $1::uuid
                   AND 'offline_access' <> ALL (string_to_array(scope, ' '))))
-         AND (${clientId}::text IS NULL OR client_id = ${clientId})
+         AND ($2::uuid IS NULL OR user_id = $2::uuid)
          AND revoked_at IS NULL
        ORDER BY id FOR UPDATE)
-    UPDATE session s SET revoked_at = ${revokedAt}, revoke_reason = ${reason}
+    UPDATE session s SET revoked_at = $3, revoke_reason = $4
+      FROM doomed WHERE s.id = doomed.id
+    RETURNING s.id, s.user_id AS "userId", s.client_id AS "clientId"`
+}
+
+const END_ALL = {
+  name: 'session_end_all',
+  text: `
+    WITH doomed AS (
+      SELECT id FROM session
+       WHERE user_id = $1::uuid AND id IS DISTINCT FROM $2::uuid
+         AND ($3::uuid[] IS NULL OR id = ANY ($3::uuid[])
+              OR (parent_id = ANY ($3::uuid[])
+                  AND 'offline_access' <> ALL (string_to_array(scope, ' '))))
+         AND ($4::text IS NULL OR client_id = $4)
+         AND revoked_at IS NULL
+       ORDER BY id FOR UPDATE)
+    UPDATE session s SET revoked_at = $5, revoke_reason = $6
       FROM doomed WHERE s.id = doomed.id
     RETURNING s.id, s.user_id AS "userId", s.client_id AS "clientId"`
 }

@@ -9,14 +9,31 @@ export type KnownDeviceStore = ReturnType<typeof createKnownDeviceStore>
 
 export type KnownDeviceStoreDeps = { postgres: Postgres; clock: Clock }
 
+const IS_KNOWN = {
+  name: 'known_device_find',
+  text: 'SELECT 1 FROM known_device WHERE user_id = $1::uuid AND nonce_hash = $2 AND expires_at > $3'
+}
+
+/** One more, and the oldest go beyond those that a person keeps: the statement does not see its own yet. */
+const ADD = {
+  name: 'known_device_add',
+  text: `
+    WITH person AS (
+      SELECT id FROM users
+       WHERE id = $2::uuid AND password_hash = $6 AND status = 'active' AND NOT must_reset
+         FOR SHARE
+    ), added AS (
+      INSERT INTO known_device (id, user_id, nonce_hash, created_at, expires_at)
+      SELECT $1::uuid, id, $3, $4, $5 FROM person RETURNING user_id
+    ), surplus AS (
+      SELECT id FROM known_device WHERE user_id = $2::uuid ORDER BY id DESC OFFSET ${MOST - 1}
+    )
+    DELETE FROM known_device USING added WHERE id IN (SELECT id FROM surplus)`
+}
+
 export function createKnownDeviceStore({ postgres, clock }: KnownDeviceStoreDeps) {
   async function isKnown(userId: string, nonceHash: Buffer): Promise<boolean> {
-    const count = await postgres.read((db) =>
-      db.knownDevice.count({
-        where: { userId, nonceHash: new Uint8Array(nonceHash), expiresAt: { gt: clock.now() } }
-      })
-    )
-    return count > 0
+    return (await postgres.query(IS_KNOWN, [userId, nonceHash, clock.now()])).length > 0
   }
 
   /**
@@ -31,21 +48,7 @@ export function createKnownDeviceStore({ postgres, clock }: KnownDeviceStoreDeps
     const createdAt = clock.now()
     const id = uuidv7({ msecs: createdAt.getTime() })
     const expiresAt = new Date(createdAt.getTime() + lifeSeconds * 1_000)
-    await postgres.transaction(async (tx) => {
-      await tx.$executeRaw`
-        INSERT INTO known_device (id, user_id, nonce_hash, created_at, expires_at)
-        SELECT ${id}::uuid, id, ${nonceHash}, ${createdAt}, ${expiresAt} FROM users
-         WHERE id = ${userId}::uuid AND password_hash = ${passwordHash} AND status = 'active'
-           AND NOT must_reset
-           FOR SHARE`
-      const surplus = await tx.knownDevice.findMany({
-        where: { userId },
-        orderBy: { id: 'desc' },
-        skip: MOST,
-        select: { id: true }
-      })
-      await tx.knownDevice.deleteMany({ where: { id: { in: surplus.map(({ id }) => id) } } })
-    })
+    await postgres.query(ADD, [id, userId, nonceHash, createdAt, expiresAt, passwordHash])
   }
 
   return { isKnown, add }

@@ -1,7 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import { Prisma } from '../platform/prisma/client.ts'
 import { ALIVE, LIVE_SESSION } from './rotation-store.ts'
 import type { LiveSession } from './session.ts'
 
@@ -12,19 +11,24 @@ export type Reauthenticated = { userId: string; sessionId: string; passwordHash:
 
 export type ReauthenticationStoreDeps = { postgres: Postgres; record: Audit }
 
+const RENEW = {
+  name: 'session_reauthenticate',
+  text: `
+    UPDATE session s SET auth_time = latchkey_now()
+      FROM users u
+     WHERE s.id = $1::uuid AND s.user_id = $2::uuid
+       AND u.password_hash = $3 AND NOT u.must_reset AND ${ALIVE}
+    RETURNING ${LIVE_SESSION}`
+}
+
 export function createReauthenticationStore({ postgres, record }: ReauthenticationStoreDeps) {
   /** The login of a session is as young as now. @returns null when session or password have gone meanwhile */
   async function renew(
     { userId, sessionId, passwordHash }: Reauthenticated,
     origin: RequestOrigin
   ): Promise<LiveSession | null> {
-    return postgres.transaction(async (tx) => {
-      const [session] = await tx.$queryRaw<LiveSession[]>`
-        UPDATE session s SET auth_time = latchkey_now()
-          FROM users u
-         WHERE s.id = ${sessionId}::uuid AND s.user_id = ${userId}::uuid
-           AND u.password_hash = ${passwordHash} AND NOT u.must_reset AND ${Prisma.raw(ALIVE)}
-        RETURNING ${Prisma.raw(LIVE_SESSION)}`
+    return postgres.hotTransaction(async (tx) => {
+      const [session] = await tx.query<LiveSession>(RENEW, [sessionId, userId, passwordHash])
       if (session === undefined) return null
       await record(tx, { type: 'session.reauthenticated', origin, userId, sessionId })
       return session

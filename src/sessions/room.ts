@@ -23,7 +23,6 @@ import { createGrantBeginner } from './begin-grant.ts'
 import { createRefresh, createRotation } from './refresh.ts'
 import { createRotationStore } from './rotation-store.ts'
 import { createSessionGaugesStore } from './session-gauges-store.ts'
-import { createSessionLimit } from './session-limit.ts'
 import { createSessionLookup } from './session-lookup.ts'
 import { createSessionStore } from './session-store.ts'
 import { createRefreshTokenWriter, createTokenIssuers } from './token-pair.ts'
@@ -74,7 +73,8 @@ export function openSessions(deps: SessionsDeps) {
     takeMailSlot: mail.takeMailSlot,
     enqueueMail: mail.enqueueMail,
     issuer,
-    makeRoom: createSessionLimit({ clock, endSessions, sessionsPerUser: config.sessionsPerUser })
+    endSessions,
+    sessionsPerUser: config.sessionsPerUser
   })
   const writing = { postgres, sealer, clock, record, beginSession, endSessions }
   const store = createSessionStore(writing)

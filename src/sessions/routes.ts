@@ -55,7 +55,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
   app.post(
     '/auth/login',
     {
-      config: { access: 'public', limit: 'login' },
+      config: { access: 'public', limit: 'login', hashes: 'api' },
       schema: {
         tags: ['sessions'],
         summary: 'Log in',

@@ -5,6 +5,7 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import {
   addressPlace,
+  holdPerson,
   type BeginSession,
   type BegunSession,
   type LoginProof,
@@ -49,6 +50,20 @@ export type ClaimedSession = {
   idleExpiresAt: Date
 }
 
+const FIND_CLAIMED = {
+  name: 'session_find_claimed',
+  text: `
+    SELECT id, user_id AS "userId", scope, audience, generation, expires_at AS "expiresAt",
+           idle_expires_at AS "idleExpiresAt"
+      FROM session
+     WHERE id = $1::uuid AND secret_hash = $2 AND client_id = $3 AND revoked_at IS NULL`
+}
+
+const IS_ALIVE = {
+  name: 'session_is_alive',
+  text: 'SELECT 1 FROM session WHERE id = $1::uuid AND revoked_at IS NULL AND expires_at > $2'
+}
+
 export function createSessionStore(deps: SessionStoreDeps) {
   const { postgres, sealer, clock, endSessions, beginSession } = deps
 
@@ -58,7 +73,11 @@ export function createSessionStore(deps: SessionStoreDeps) {
     proof: LoginProof,
     origin: RequestOrigin
   ): Promise<BegunSession | null> {
-    return postgres.transaction((tx) => beginSession(tx, session, proof, origin))
+    const { passwordHash, isKnownDevice } = proof
+    return postgres.hotTransaction(async (tx) => {
+      const person = await holdPerson(tx, session.userId, passwordHash)
+      return person && beginSession(tx, person, session, isKnownDevice, origin)
+    })
   }
 
   /** Ends sessions; may be repeated. @returns what to announce */
@@ -67,7 +86,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     reason: EndReason,
     origin: RequestOrigin
   ): Promise<EndedSession[]> {
-    return postgres.transaction((tx) => endSessions(tx, target, reason, { origin }))
+    return postgres.hotTransaction((tx) => endSessions(tx, target, reason, { origin }))
   }
 
   /** The owner of a live session, for whoever holds its secret; any generation will do. */
@@ -75,25 +94,9 @@ export function createSessionStore(deps: SessionStoreDeps) {
     claim: RefreshClaim,
     clientId: string
   ): Promise<ClaimedSession | null> {
-    return postgres.read((db) =>
-      db.session.findFirst({
-        where: {
-          id: claim.sessionId,
-          secretHash: new Uint8Array(sha256(claim.secret)),
-          clientId,
-          revokedAt: null
-        },
-        select: {
-          id: true,
-          userId: true,
-          scope: true,
-          audience: true,
-          generation: true,
-          expiresAt: true,
-          idleExpiresAt: true
-        }
-      })
-    )
+    const values = [claim.sessionId, sha256(claim.secret), clientId]
+    const [session] = await postgres.query<ClaimedSession>(FIND_CLAIMED, values)
+    return session ?? null
   }
 
   /** The live sessions of a person, the last used first. */
@@ -114,9 +117,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
 
   /** Whether a session lives, for the doors that ask Postgres each time. */
   async function isAlive(id: string): Promise<boolean> {
-    const now = clock.now()
-    const live = { id, revokedAt: null, expiresAt: { gt: now } }
-    return (await postgres.read((db) => db.session.count({ where: live }))) > 0
+    return (await postgres.query(IS_ALIVE, [id, clock.now()])).length > 0
   }
 
   return { create, revoke, findByClaim, findLive, isAlive }

@@ -68,6 +68,19 @@ void t.test('a guess that could not be judged: does not count, nor does its bloc
   t.equal(await guess(account, right), true, 'the next one is looked at')
 })
 
+void t.test('a guess that would be judged too late: nothing is reserved', async (t) => {
+  const account = randomUUID()
+  const notice = { id: randomUUID(), kind: 'test', payloadSealed: new Uint8Array([1]) }
+  const before = await app.sql('SELECT key FROM guess_lane')
+  const late = new Error('too late')
+  const requireTime = () => {
+    throw late
+  }
+  const guessed = { subject: { account }, line: account, notice, judge: right, requireTime }
+  await t.rejects(lanes.guess(guessed), late)
+  t.equal((await app.sql('SELECT key FROM guess_lane')).length, before.length)
+})
+
 void t.test('a guess that could not be judged, another has blocked: the block stays', async (t) => {
   const account = randomUUID()
   for (let i = 0; i < 3; i += 1) await guess(account, wrong)

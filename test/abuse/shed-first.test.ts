@@ -1,6 +1,7 @@
 import t from 'tap'
-import { startApp } from '../support/app.ts'
+import { startApp, type TestApp } from '../support/app.ts'
 import { freshEmail, PASSWORD } from '../support/builders.ts'
+import { createVisitor } from '../support/page-visitor.ts'
 import { atOnce, register, statuses } from '../support/registrations.ts'
 
 /** One hash at a time, each a good part of a second long, and one that waits. */
@@ -11,26 +12,65 @@ const SLOW = {
   ARGON2_PASSES: '6'
 }
 
+/** Takes every place. Of three at once one is hashed, one waits, and the third is told that there is none. */
+async function fill(app: TestApp): Promise<Promise<unknown>[]> {
+  const waiting: Promise<unknown>[] = []
+  await new Promise<void>((full) => {
+    for (let person = 0; person < 3; person += 1) {
+      const answer = register(app).then(({ statusCode }) => {
+        if (statusCode === 503) full()
+      })
+      waiting.push(answer)
+    }
+  })
+  return waiting
+}
+
 void t.test(
   'a login while every place for a hash is taken: 503 before Postgres is asked',
   async (t) => {
     const app = await startApp(t, SLOW)
-    const waiting: Promise<unknown>[] = []
-    // Of three at once one is hashed, one waits, and the third is told at once that there is no place.
-    await new Promise<void>((full) => {
-      for (let person = 0; person < 3; person += 1) {
-        const answer = register(app).then(({ statusCode }) => {
-          if (statusCode === 503) full()
-        })
-        waiting.push(answer)
-      }
-    })
+    const waiting = await fill(app)
     const login = { email: freshEmail(), password: PASSWORD }
     const answers = await atOnce(20, () => app.post('/auth/login', login))
     t.strictSame(statuses(answers), { 503: 20 })
     t.strictSame(await app.sql('SELECT key FROM guess_lane'), [], 'no guess was reserved')
     await Promise.all(waiting)
     t.equal((await app.post('/auth/login', login)).statusCode, 401, 'then there is a place again')
+  }
+)
+
+void t.test(
+  'whoever is turned away: is not read or counted, and hears what others hear',
+  async (t) => {
+    const app = await startApp(t, { ...SLOW, RATE_LIMIT_LOGIN_PER_MINUTE: '1' })
+    const late = await app.post('/auth/login', { email: freshEmail(), password: PASSWORD })
+    t.equal(late.statusCode, 401)
+    const waiting = await fill(app)
+    const paths = ['/auth/login', '/auth/register', '/auth/reset-password']
+    const answers = await Promise.all(paths.map((path) => app.post(path, { no: 'such field' })))
+    const [first] = answers
+    for (const { statusCode, body, headers } of answers) {
+      t.equal(statusCode, 503)
+      t.equal(body, first?.body)
+      t.match(headers, { 'retry-after': '1', 'content-type': 'application/problem+json' })
+      t.match(headers, { 'cache-control': 'no-store', 'x-request-id': /^[0-9a-f-]{36}$/ })
+      t.notOk('ratelimit-remaining' in headers, 'its address is not counted')
+    }
+    t.strictSame(first?.json(), {
+      type: 'about:blank',
+      title: 'Service unavailable',
+      status: 503,
+      detail: 'The service cannot answer just now. Try again in a moment.',
+      code: 'service_unavailable'
+    })
+    for (const path of ['/login', '/register', '/reset-password']) {
+      const page = await createVisitor(app).send(path, { email: freshEmail(), password: PASSWORD })
+      t.equal(page.statusCode, 503, path)
+      t.match(page.headers, { 'retry-after': '1', 'content-type': /^text.html/ })
+      t.match(page.body, 'Something went wrong')
+    }
+    await Promise.all(waiting)
   }
 )
 

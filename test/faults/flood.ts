@@ -68,6 +68,15 @@ async function run(t: Teardown): Promise<Figures> {
     shed.map(({ tookMs }) => tookMs),
     1
   )
+  for (const status of new Set(flooded.map((sample) => sample.status))) {
+    for (const path of new Set(flooded.map((sample) => sample.path))) {
+      const times = flooded
+        .filter((sample) => sample.status === status && sample.path === path)
+        .map(({ tookMs }) => tookMs)
+      if (times.length > 0)
+        console.error(`  ${path} ${status}: ${times.length}, ms ${spreadOf(times)}`)
+    }
+  }
   const memoryMib = await peakMemoryMib(world.servers[0]!.pid!)
   console.error(
     `  ${flooded.length - checks.length} logins, ${shed.length} shed, the slowest of them after ${shedMs} ms; ` +
@@ -99,6 +108,9 @@ async function peakMemoryMib(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1_024)
 }
+
+const spreadOf = (times: number[]) =>
+  `p50 ${percentile(times, 0.5)}, p99 ${percentile(times, 0.99)}, max ${percentile(times, 1)}`
 
 const over = (what: string, measured: number, promised: number) =>
   measured <= promised ? [] : [`${what}: ${measured}, promised ${promised}`]

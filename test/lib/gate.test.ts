@@ -61,10 +61,3 @@ void t.test('no limit: whoever waits has their turn', async (t) => {
   first.end('done')
   t.strictSame(await Promise.all([running, second]), ['done', 'second'])
 })
-
-void t.test('those who are on their way count like those who wait', (t) => {
-  const gate = createGate({ concurrency: 1, queueLength: 2 })
-  t.equal(gate.isFull(2), false)
-  t.equal(gate.isFull(3), true)
-  t.end()
-})

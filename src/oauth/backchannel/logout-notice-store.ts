@@ -1,27 +1,28 @@
 import type { Outbox } from '../../mail/outbox.ts'
-import type { Transaction } from '../../platform/postgres.ts'
+import type { Connection } from '../../platform/postgres.ts'
 import type { Ended } from '../../sessions/end-sessions.ts'
 import { FIRST_PARTY_CLIENT } from '../../sessions/session.ts'
 
 /** After a day, nobody waits for a logout any more: the tokens have long expired. */
 const NOTICE_SECONDS = 24 * 3_600
 
+const LISTENING = {
+  name: 'clients_told_of_logouts',
+  text: `
+    SELECT id FROM client
+     WHERE id = ANY ($1::text[]) AND backchannel_logout_uri IS NOT NULL AND disabled_at IS NULL`
+}
+
 /** Which session of which client has ended; the token that says so is signed when it is sent. */
 export type LogoutNotice = { clientId: string; userId: string; sid: string }
 
 /** What clients are told when their sessions end: written in the transaction that ends them. */
 export function createLogoutNotices(enqueue: Outbox['enqueue']) {
-  return async function tellClients(tx: Transaction, ended: Ended[]): Promise<void> {
+  return async function tellClients(tx: Connection, ended: Ended[]): Promise<void> {
     const grants = ended.filter(({ clientId }) => clientId !== FIRST_PARTY_CLIENT)
     if (grants.length === 0) return
-    const clients = await tx.client.findMany({
-      where: {
-        id: { in: [...new Set(grants.map(({ clientId }) => clientId))] },
-        backchannelLogoutUri: { not: null },
-        disabledAt: null
-      },
-      select: { id: true }
-    })
+    const clientIds = [...new Set(grants.map(({ clientId }) => clientId))]
+    const clients = await tx.query<{ id: string }>(LISTENING, [clientIds])
     const listening = new Set(clients.map(({ id }) => id))
     for (const { id, clientId, userId } of grants) {
       if (!listening.has(clientId)) continue

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { createAudit } from '../../src/audit/record.ts'
+import { createMailCap } from '../../src/mail/mail-cap.ts'
+import { createOutbox } from '../../src/mail/outbox.ts'
+import { createSessionBeginner } from '../../src/sessions/begin-session.ts'
+import { createSessionEnder } from '../../src/sessions/end-sessions.ts'
+import { createSessionStore } from '../../src/sessions/session-store.ts'
+import { startApp } from '../support/app.ts'
+import { givenUser } from '../support/builders.ts'
+import { openKeyRoom, OPERATOR } from '../support/key-room.ts'
+
+const LIMIT = 3
+const app = await startApp(t)
+const { platform } = await openKeyRoom(t, app)
+const { postgres, sealer, clock, dataKeys } = platform
+const record = createAudit({ sealer, clock })
+const tellClients = () => Promise.resolve()
+const endSessions = createSessionEnder({ clock, record, tellClients })
+const { enqueueMail } = createOutbox({ sealer, clock })
+const beginSession = createSessionBeginner({
+  sealer,
+  clock,
+  record,
+  takeMailSlot: createMailCap(dataKeys, []),
+  enqueueMail,
+  issuer: 'https://id.example',
+  idleSeconds: 60,
+  absoluteSeconds: 60,
+  endSessions,
+  sessionsPerUser: LIMIT
+})
+const store = createSessionStore({ postgres, sealer, clock, endSessions, beginSession })
+
+async function begin(userId: string, passwordHash: string) {
+  const what = { clientId: 'latchkey', scope: 'account', delivery: 'body' } as const
+  const session = { ...what, amr: ['pwd'], userId, secret: randomBytes(32), device: null }
+  return store.create(session, { passwordHash, isKnownDevice: true }, OPERATOR)
+}
+
+async function hashOf(userId: string): Promise<string> {
+  const [row] = await app.sql<{ hash: string }>(
+    'SELECT password_hash AS hash FROM users WHERE id = $1',
+    [userId]
+  )
+  return row!.hash
+}
+
+async function sessionsOf(userId: string) {
+  return app.sql<{ id: string; isLive: boolean }>(
+    'SELECT id, revoked_at IS NULL AS "isLive" FROM session WHERE user_id = $1',
+    [userId]
+  )
+}
+
+void t.test('sessions of one person, begun at the same time: each sees the others', async (t) => {
+  const { id } = await givenUser(app)
+  const hash = await hashOf(id)
+  const begun = await Promise.all(Array.from({ length: 20 }, () => begin(id, hash)))
+  const all = await sessionsOf(id)
+  t.equal(all.length, 20)
+  const live = all.filter(({ isLive }) => isLive).map((session) => session.id)
+  t.equal(live.length, LIMIT)
+  const ended = begun.flatMap((one) => one?.ended ?? []).map(({ subject }) => subject)
+  t.strictSame(
+    [...live, ...ended].sort(),
+    all.map((session) => session.id).sort(),
+    'each told once'
+  )
+})
+
+const BARRED = {
+  'the password was replaced': `password_hash = 'another'`,
+  'the person was disabled': `status = 'disabled'`,
+  'a reset is asked for': `must_reset = true`
+}
+for (const [what, change] of Object.entries(BARRED)) {
+  void t.test(`${what} since it was checked: no session`, async (t) => {
+    const { id } = await givenUser(app)
+    const hash = await hashOf(id)
+    await app.sql(`UPDATE users SET ${change} WHERE id = $1`, [id])
+    t.equal(await begin(id, hash), null)
+    t.strictSame(await sessionsOf(id), [])
+  })
+}
