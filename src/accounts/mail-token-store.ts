@@ -86,6 +86,19 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
          FOR UPDATE`
   }
 
+  /** Whose token it is, which stays unspent; null when it does not hold. */
+  async function findOwner(
+    tx: Transaction,
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ): Promise<string | null> {
+    const [row] = await tx.$queryRaw<{ userId: string | null }[]>`
+      SELECT user_id AS "userId" FROM one_time_token
+       WHERE purpose = ${purpose}::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
+         AND ${matching(purpose, presented)} LIMIT 1`
+    return row?.userId ?? null
+  }
+
   /** Spends a token: the statement that checks it is the one that spends it. Null when it does not hold. */
   async function consume(
     tx: Transaction,
@@ -147,7 +160,7 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     })
   }
 
-  return { replace, holdOwner, consume, openDestination, findEmailIndex, killPending }
+  return { replace, holdOwner, findOwner, consume, openDestination, findEmailIndex, killPending }
 }
 
 /** Where the address that a token leads to stands sealed. */

@@ -26,6 +26,7 @@ import { createPasswordHasher } from './password-hasher.ts'
 import { openPasswordPolicy } from './open-password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
 import { createPasswords } from './passwords.ts'
+import { createResetOwners } from './reset-owner-store.ts'
 import { createResetMails } from './reset-mail-store.ts'
 import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrationSalt } from './registration-salt.ts'
@@ -124,6 +125,7 @@ export async function openAccounts(deps: AccountsDeps) {
   })
   const passwords = createPasswords({
     store: passwordStore,
+    findOwnWords: createResetOwners(writing),
     hasher,
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('reset-password'),
