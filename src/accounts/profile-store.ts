@@ -27,14 +27,16 @@ export type ProfileStoreDeps = Omit<AccountStoreDeps, 'mailTokens' | 'takeMailSl
 export function createProfileStore(deps: ProfileStoreDeps) {
   const { postgres, sealer, clock, endSessions, enqueueMail, record, issuer } = deps
 
+  /** The row is held first: whoever is erased at that moment is `gone`. */
   async function update(
     user: User,
     change: ProfileChange,
     origin: RequestOrigin
-  ): Promise<'updated' | 'username_taken'> {
+  ): Promise<'updated' | 'username_taken' | 'gone'> {
     const { username, phoneNumber, ...plain } = change
     const { id } = user
     return postgres.transaction(async (tx) => {
+      if (!(await hold(tx, id, null))) return 'gone'
       if (username !== undefined && username !== user.username) {
         if (!(await moveUsername(tx, user, username))) return 'username_taken'
       }
