@@ -26,14 +26,19 @@ export type UserAdminDeps = {
 export function createUserAdmin(deps: UserAdminDeps) {
   const { store, accounts, sessions, findEvents, forgive, revocationFeed } = deps
 
-  /** A page of people; `email` finds exactly one or none. */
-  async function list(filter: UserFilter & { email?: string }): Promise<User[]> {
+  /** A page of people who match every filter, and the cursor of the next one; an `email` is one's or nobody's. */
+  async function list(
+    filter: UserFilter & { email?: string }
+  ): Promise<{ users: User[]; nextCursor: string | null }> {
     if (filter.email !== undefined) {
       const email = parseEmailAddress(filter.email)
       const user = email && (await accounts.findUserByEmail(email.canonical))
-      return user === null ? [] : [user]
+      const isMeant = user !== null && matches(user, filter)
+      return { users: isMeant ? [user] : [], nextCursor: null }
     }
-    return accounts.showUsers(await store.findIds(filter))
+    const ids = await store.findIds(filter)
+    const nextCursor = ids.length === filter.limit ? (ids.at(-1) ?? null) : null
+    return { users: await accounts.showUsers(ids), nextCursor }
   }
 
   /** @throws {ProblemError} `not_found` */
@@ -108,6 +113,16 @@ export function createUserAdmin(deps: UserAdminDeps) {
   }
 
   return { list, show, setRoles, disable, enable, unlock, forceReset, endSessions, erase }
+}
+
+/** As the statements of the store judge. */
+function matches(user: User, { usernamePrefix, status, role, before }: UserFilter): boolean {
+  return (
+    (usernamePrefix === undefined || (user.username?.startsWith(usernamePrefix) ?? false)) &&
+    (status === undefined || user.status === status) &&
+    (role === undefined || user.roles.includes(role)) &&
+    (before === undefined || user.id < before.toLowerCase())
+  )
 }
 
 function noSuchUser(): ProblemError {
