@@ -2,6 +2,7 @@ import type { GuessLanes } from '../abuse/guess-lanes.ts'
 import type { GuessLimit } from '../abuse/guess-limit.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
+import { deviceHashOf } from '../sessions/known-devices.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { Failures } from './failures.ts'
@@ -25,6 +26,8 @@ export type PasswordsDeps = {
   forgive: GuessLanes['forgive']
   revocationFeed: RevocationFeed
 }
+
+export type PasswordChange = { current: string; next: string; deviceCookie: string | null }
 
 /** Replacing a password: by a mail when it is lost, by itself when it is known. */
 export function createPasswords(deps: PasswordsDeps) {
@@ -101,19 +104,21 @@ export function createPasswords(deps: PasswordsDeps) {
   }
 
   /**
-   * Replaces a password that its owner knows. The other sessions end, this one stays.
+   * Replaces a password that its owner knows. The other sessions end, this one stays; so does this browser
+   * among the known ones, and no other.
+   * @param deviceCookie of the browser that asks, if it has one
    * @throws {ProblemError} `weak_password`, `invalid_credentials`
    */
   async function change(
     { user, sessionId }: ProvenSession,
-    { current, next }: { current: string; next: string },
+    { current, next, deviceCookie }: PasswordChange,
     origin: RequestOrigin
   ): Promise<void> {
     const own = [user.email, user.username, user.name, user.surname]
     const passwordHash = await proveOwnPassword({ user, sessionId }, current, origin)
     await requireStrongPassword('new_password', next, own)
     const newHash = await hasher.hash(next)
-    const proven = { userId: user.id, passwordHash, sessionId }
+    const proven = { userId: user.id, passwordHash, sessionId, device: deviceHashOf(deviceCookie) }
     const replaced = await store.change(proven, newHash, origin)
     if (replaced === null) {
       throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')

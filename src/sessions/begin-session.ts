@@ -93,14 +93,16 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
 
   /**
    * Whether the person has logged in before, but never on something of this name. The trail remembers
-   * logins whose sessions were purged: whoever comes back after months is told too.
+   * logins whose sessions were purged: whoever comes back after months is told too. What a new password ended
+   * may have been a thief's, and counts for nothing.
    */
   async function isUnseen(tx: Transaction, { userId, device }: NewSession): Promise<boolean> {
     const [seen] = await tx.$queryRaw<[{ any: boolean; same: boolean }]>`
       SELECT EXISTS (SELECT FROM audit_event
                       WHERE user_id = ${userId}::uuid AND type = 'login.succeeded') AS any,
              EXISTS (SELECT FROM session
-                      WHERE user_id = ${userId}::uuid AND device IS NOT DISTINCT FROM ${device}) AS same`
+                      WHERE user_id = ${userId}::uuid AND device IS NOT DISTINCT FROM ${device}
+                        AND coalesce(revoke_reason, '') NOT IN ('password_changed', 'password_reset')) AS same`
     return seen.any && !seen.same
   }
 
