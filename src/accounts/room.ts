@@ -22,6 +22,7 @@ import { createFailures } from './failures.ts'
 import { createMailRequestStore } from './mail-request-store.ts'
 import { createMailRequests } from './mail-requests.ts'
 import { createMailTokenStore } from './mail-token-store.ts'
+import { killPendingChanges } from './pending-change-store.ts'
 import { createPasswordHasher } from './password-hasher.ts'
 import { openPasswordPolicy } from './open-password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
@@ -176,6 +177,7 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword,
     tellFailedLogin: failures.tellLogin,
     killPending: mailTokens.killPending,
+    killPendingChanges,
     findUser: users.findById,
     showUsers: users.showByIds,
     findUserByEmail: users.findUserByEmail,

@@ -25,10 +25,11 @@ export type AdminDeps = {
 export function openAdmin(deps: AdminDeps) {
   const { platform, record, abuse, endSessions, revocationFeed, accounts, sessions } = deps
   const { postgres, reader, clock, sealer } = platform
-  const { killPending } = accounts
+  const { killPending, killPendingChanges } = accounts
+  const writing = { postgres, reader, clock, endSessions, record }
   const { find: findEvents } = createAuditTrail({ reader, sealer })
   const userAdmin = createUserAdmin({
-    store: createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record }),
+    store: createUserAdminStore({ ...writing, killPending, killPendingChanges }),
     accounts,
     sessions,
     findEvents,

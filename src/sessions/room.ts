@@ -76,7 +76,8 @@ export function openSessions(deps: SessionsDeps) {
     makeRoom: createSessionLimit({ clock, endSessions, sessionsPerUser: config.sessionsPerUser })
   })
   const writing = { postgres, sealer, clock, record, beginSession, endSessions }
-  const store = createSessionStore(writing)
+  const { killPendingChanges } = accounts
+  const store = createSessionStore({ ...writing, killPendingChanges })
   const rotations = createRotationStore({
     postgres,
     sealer,
