@@ -9,6 +9,7 @@ import { createRoleStore } from '../src/accounts/role-store.ts'
 import { openRoles } from '../src/accounts/roles.ts'
 import { killPendingChanges } from '../src/accounts/pending-change-store.ts'
 import { createUserStore } from '../src/accounts/user-store.ts'
+import { createOwnLanes } from '../src/admin/own-lanes-store.ts'
 import { createUserAdminStore, type UserChange } from '../src/admin/user-admin-store.ts'
 import { createAudit } from '../src/audit/record.ts'
 import { createLogoutNotices } from '../src/oauth/backchannel/logout-notice-store.ts'
@@ -140,7 +141,8 @@ async function unlock(platform: Platform, email: EmailAddress): Promise<void> {
     metrics
   })
   const { id } = await apply(platform, email, { event: 'account.unlocked', set: {} })
-  await forgive({ account: id })
+  const findOwnLanes = createOwnLanes(postgres)
+  await forgive(...(await findOwnLanes(id)))
 }
 
 /** @throws {ScriptError} where nobody has this address */

@@ -8,6 +8,7 @@ import type { Sessions } from '../sessions/room.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { createOutboxAdminStore } from './outbox-admin-store.ts'
 import { createOutboxAdmin } from './outbox-admin.ts'
+import { createOwnLanes } from './own-lanes-store.ts'
 import { createUserAdminStore } from './user-admin-store.ts'
 import { createUserAdmin } from './user-admin.ts'
 
@@ -33,6 +34,7 @@ export function openAdmin(deps: AdminDeps) {
     accounts,
     sessions,
     findEvents,
+    findOwnLanes: createOwnLanes(postgres),
     forgive: abuse.lanes.forgive,
     revocationFeed
   })

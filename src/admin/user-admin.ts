@@ -7,6 +7,7 @@ import { parseEmailAddress } from '../lib/email-address.ts'
 import type { OwnSession } from '../sessions/own-sessions.ts'
 import type { Sessions } from '../sessions/room.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import type { FindOwnLanes } from './own-lanes-store.ts'
 import type { AdminAct, UserAdminStore, UserChange, UserFilter } from './user-admin-store.ts'
 
 const RECENT_EVENTS = 50
@@ -18,13 +19,14 @@ export type UserAdminDeps = {
   accounts: Accounts
   sessions: Sessions
   findEvents: AuditTrail['find']
+  findOwnLanes: FindOwnLanes
   forgive: GuessLanes['forgive']
   revocationFeed: RevocationFeed
 }
 
 /** What an administrator does with people. Every act is in the audit trail, with who did it. */
 export function createUserAdmin(deps: UserAdminDeps) {
-  const { store, accounts, sessions, findEvents, forgive, revocationFeed } = deps
+  const { store, accounts, sessions, findEvents, findOwnLanes, forgive, revocationFeed } = deps
 
   /** A page of people who match every filter, and the cursor of the next one; an `email` is one's or nobody's. */
   async function list(
@@ -73,9 +75,10 @@ export function createUserAdmin(deps: UserAdminDeps) {
     await apply(act, { event: 'account.enabled', set: { status: 'active' } })
   }
 
+  /** Wrong guesses are forgotten wherever they were made: the owner may have made some from within. */
   async function unlock(act: AdminAct): Promise<void> {
     await apply(act, { event: 'account.unlocked', set: {} })
-    await forgive({ account: act.userId })
+    await forgive(...(await findOwnLanes(act.userId)))
   }
 
   async function forceReset(act: AdminAct): Promise<void> {
