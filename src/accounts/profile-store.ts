@@ -1,6 +1,5 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Transaction } from '../platform/postgres.ts'
-import { destinationPlace } from './mail-token-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { claimUsername } from './username-store.ts'
 import { userPlace, type User } from './user.ts'
@@ -136,46 +135,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
     return person !== undefined
   }
 
-  /** What is held about a person beside their profile, sessions and events. */
-  async function findTraces(userId: string) {
-    return postgres.read(async (db) => ({
-      devices: await db.knownDevice.findMany({
-        where: { userId },
-        select: { createdAt: true, expiresAt: true }
-      }),
-      consents: await db.consent.findMany({
-        where: { userId },
-        select: { clientId: true, scopes: true, createdAt: true, updatedAt: true }
-      }),
-      formerAddresses: (await db.reservedEmail.findMany({ where: { userId } })).map((row) => ({
-        email: sealer.open(row.emailSealed, reservedPlace(row.emailIndex)),
-        until: row.expiresAt
-      })),
-      addressesAskedFor: (
-        await db.oneTimeToken.findMany({ where: { userId, purpose: 'change_email' } })
-      ).map((row) => ({
-        email: row.emailSealed && sealer.open(row.emailSealed, destinationPlace(row.id)),
-        until: row.expiresAt,
-        spentAt: row.spentAt
-      }))
-    }))
-  }
-
-  /** The sessions that are still kept of a person, ended ones too, the newest first. */
-  async function findSessions(userId: string, limit: number, { before }: { before?: string }) {
-    const where = { userId, ...(before !== undefined && { id: { lt: before } }) }
-    const rows = await postgres.read((db) =>
-      db.session.findMany({ where, orderBy: { id: 'desc' }, take: limit })
-    )
-    return rows.map((row) => {
-      const { id, clientId, device, createdAt, lastUsedAt, revokedAt, revokeReason } = row
-      const place = { table: 'session', column: 'address_sealed', row: id }
-      const address = row.addressSealed && sealer.open(row.addressSealed, place)
-      return { id, clientId, device, address, createdAt, lastUsedAt, revokedAt, revokeReason }
-    })
-  }
-
-  return { update, erase, findTraces, findSessions }
+  return { update, erase }
 }
 
 /** Where an address that was changed away from stands sealed. */

@@ -1,5 +1,6 @@
 import type { Abuse } from '../abuse/room.ts'
 import type { Audit } from '../audit/record.ts'
+import { createActs } from '../audit/acts.ts'
 import { createAuditTrail } from '../audit/trail.ts'
 import { createFigure } from '../platform/figure.ts'
 import { startLoop } from '../platform/loop.ts'
@@ -10,6 +11,7 @@ import type { EndSessions } from '../sessions/end-sessions.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { createEmailChangeStore } from './email-change-store.ts'
 import { createEmailChanges } from './email-change.ts'
+import { createExportStore } from './export-store.ts'
 import { createExport } from './export.ts'
 import { createProfileStore } from './profile-store.ts'
 import { createProfiles } from './profile.ts'
@@ -149,7 +151,11 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword,
     revocationFeed
   })
-  const exportData = createExport({ store: profileStore, findEvents })
+  const exportData = createExport({
+    store: createExportStore({ postgres, sealer }),
+    findEvents,
+    findActs: createActs({ reader: postgres, sealer })
+  })
   const mailRequests = createMailRequests({
     store: mailRequestStore,
     renewVerification: verificationMails.renew,
