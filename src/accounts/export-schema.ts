@@ -77,6 +77,10 @@ export const ExportAnswer = Type.Object(
       { purpose: Text, since: TimeField, until: TimeField, spentAt: MaybeTime },
       'Other mails with a link that waits, or was used'
     ),
+    mails: list(
+      { topic: Nullable(Text), createdAt: TimeField, expiresAt: TimeField, sentAt: MaybeTime },
+      'Mails to you that wait, or were sent lately'
+    ),
     authorizationRequests: list(
       { clientId: Text, createdAt: TimeField, expiresAt: TimeField, spentAt: MaybeTime },
       'Requests of clients that you agreed to'

@@ -54,6 +54,10 @@ export function createExportStore({ postgres, sealer }: ExportStoreDeps) {
       ).map(({ purpose, createdAt, expiresAt, spentAt }) => {
         return { purpose, since: createdAt, until: expiresAt, spentAt }
       }),
+      mails: await db.outboxMessage.findMany({
+        where: { userId },
+        select: { topic: true, createdAt: true, expiresAt: true, sentAt: true }
+      }),
       authorizationRequests: await db.authorizationRequest.findMany({
         where: { consentedBy: userId },
         select: { clientId: true, createdAt: true, expiresAt: true, spentAt: true }

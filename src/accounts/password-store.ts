@@ -109,7 +109,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       const data = { issuer, resetLink: `${issuer}/forgot-password` }
       const mail = { template: 'account-locked', data, ...recipient(user) } as const
       if (await takeMailSlot(tx, mail.template, mail.to))
-        await enqueueMail(tx, mail, NOTICE_SECONDS)
+        await enqueueMail(tx, mail, NOTICE_SECONDS, userId)
     })
   }
 
@@ -118,7 +118,8 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     await enqueueMail(
       tx,
       { template: 'password-changed', data, ...recipient(user) },
-      NOTICE_SECONDS
+      NOTICE_SECONDS,
+      user.id
     )
   }
 

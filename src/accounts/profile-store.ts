@@ -1,5 +1,6 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Transaction } from '../platform/postgres.ts'
+import { eraseTraces } from './erase-traces-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { claimUsername } from './username-store.ts'
 import { userPlace, type User } from './user.ts'
@@ -112,7 +113,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       await tx.revocation.createMany({
         data: gone.map((entry) => ({ ...entry, id: crypto.randomUUID(), revokedAt }))
       })
-      await tx.username.deleteMany({ where: { holderId: user.id } })
+      await eraseTraces(tx, sealer, user.id)
       await tx.user.delete({ where: { id: user.id } })
       await record(tx, { type: 'account.erased', ...by, userId: user.id })
       const { email: to, locale } = user

@@ -120,7 +120,12 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       at,
       resetLink: `${issuer}/forgot-password`
     }
-    await enqueueMail(tx, { template: 'new-device', to, locale: user.locale, data }, MAIL_SECONDS)
+    await enqueueMail(
+      tx,
+      { template: 'new-device', to, locale: user.locale, data },
+      MAIL_SECONDS,
+      user.id
+    )
   }
 }
 

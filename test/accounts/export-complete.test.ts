@@ -49,6 +49,11 @@ const TOLD: Record<string, Told> = {
       INSERT INTO consent (user_id, client_id, scopes, created_at, updated_at)
       SELECT $1, id, '{openid}', ${TIMES} FROM made`
   },
+  'outbox_message.user_id': {
+    field: 'mails',
+    insert: `INSERT INTO outbox_message (id, kind, topic, created_at, next_attempt_at, expires_at, sent_at, user_id)
+      SELECT gen_random_uuid(), 'mail', $2, n, n, n, n, $1 FROM latchkey_now() AS n`
+  },
   'authorization_request.consented_by': {
     field: 'authorizationRequests',
     insert: `INSERT INTO authorization_request (id_hash, client_id, is_pushed, parameters_sealed, consented_by, created_at, expires_at)
@@ -163,7 +168,9 @@ void t.test(
       { purpose: 'reset_password', since: /Z$/, until: /Z$/, spentAt: null }
     ])
     const rows = await app.sql('SELECT * FROM one_time_token WHERE user_id = $1', [user.id])
-    const secrets = rows.flatMap((row) => Object.values(row).filter((value) => Buffer.isBuffer(value)))
+    const secrets = rows.flatMap((row) =>
+      Object.values(row).filter((value) => Buffer.isBuffer(value))
+    )
     for (const secret of secrets) {
       for (const encoding of ['hex', 'base64', 'base64url'] as const) {
         t.notOk(JSON.stringify(data).includes(secret.toString(encoding)), 'no secret, and no hash')
