@@ -1,5 +1,6 @@
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Transaction } from '../platform/postgres.ts'
+import { giveUpUsernames } from './username-claim-store.ts'
 
 /**
  * Takes along what no reference leads to: registrations of the person's address, mails that wait for them
@@ -17,5 +18,5 @@ export async function eraseTraces(tx: Transaction, sealer: Sealer, userId: strin
   await tx.outboxMessage.deleteMany({ where: { userId: { in: bearers } } })
   await tx.deviceAuthorization.deleteMany({ where: { userId } })
   await tx.authorizationRequest.deleteMany({ where: { consentedBy: userId } })
-  await tx.username.deleteMany({ where: { holderId: userId, expiresAt: null } })
+  await giveUpUsernames(tx, userId, null)
 }

@@ -2,6 +2,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import { eraseTraces } from './erase-traces-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
+import { giveUpUsernames } from './username-claim-store.ts'
 import { claimUsername } from './username-store.ts'
 import { userPlace, type User } from './user.ts'
 
@@ -68,9 +69,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       await tx.username.update({ where: { username }, data: { expiresAt: null } })
     }
     await tx.user.update({ where: { id: user.id }, data: { username } })
-    await tx.username.deleteMany({
-      where: { holderId: user.id, expiresAt: null, ...(username !== null && { NOT: { username } }) }
-    })
+    await giveUpUsernames(tx, user.id, username)
     return true
   }
 

@@ -35,6 +35,7 @@ import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrationSalt } from './registration-salt.ts'
 import { createRegistrations } from './registration.ts'
 import { createUserMaker } from './make-user-store.ts'
+import { createUsernameReservations } from './username-claim-store.ts'
 import { createUserStore } from './user-store.ts'
 import { createVerificationMailStore } from './verification-mail-store.ts'
 import { createVerificationStore } from './verification-store.ts'
@@ -75,7 +76,12 @@ export async function openAccounts(deps: AccountsDeps) {
   const makeUser = createUserMaker({ sealer, clock })
   const verificationMails = createVerificationMailStore(writing)
   const sendVerification = verificationMails.send
-  const registrationStore = createRegistrationStore({ ...writing, makeUser, sendVerification })
+  const registrationStore = createRegistrationStore({
+    ...writing,
+    makeUser,
+    reserveUsername: createUsernameReservations(dataKeys),
+    sendVerification
+  })
   const sendReset = createResetMails(writing)
   const verificationStore = createVerificationStore({ ...writing, makeUser, sendReset })
   const passwordStore = createPasswordStore({ ...writing, sendReset })
