@@ -78,8 +78,8 @@ export const ExportAnswer = Type.Object(
       'Other mails with a link that waits, or was used'
     ),
     mails: list(
-      { topic: Nullable(Text), createdAt: TimeField, expiresAt: TimeField, sentAt: MaybeTime },
-      'Mails to you that wait, or were sent lately'
+      { createdAt: TimeField, expiresAt: TimeField, sentAt: MaybeTime },
+      'Mails because of you that wait, or were sent lately'
     ),
     authorizationRequests: list(
       { clientId: Text, createdAt: TimeField, expiresAt: TimeField, spentAt: MaybeTime },

@@ -54,9 +54,10 @@ export function createExportStore({ postgres, sealer }: ExportStoreDeps) {
       ).map(({ purpose, createdAt, expiresAt, spentAt }) => {
         return { purpose, since: createdAt, until: expiresAt, spentAt }
       }),
+      // Not what they say: whoever asks to move to an address would see whether it is somebody's.
       mails: await db.outboxMessage.findMany({
         where: { userId },
-        select: { topic: true, createdAt: true, expiresAt: true, sentAt: true }
+        select: { createdAt: true, expiresAt: true, sentAt: true }
       }),
       authorizationRequests: await db.authorizationRequest.findMany({
         where: { consentedBy: userId },

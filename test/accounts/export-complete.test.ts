@@ -49,11 +49,7 @@ const TOLD: Record<string, Told> = {
       INSERT INTO consent (user_id, client_id, scopes, created_at, updated_at)
       SELECT $1, id, '{openid}', ${TIMES} FROM made`
   },
-  'outbox_message.user_id': {
-    field: 'mails',
-    insert: `INSERT INTO outbox_message (id, kind, topic, created_at, next_attempt_at, expires_at, sent_at, user_id)
-      SELECT gen_random_uuid(), 'mail', $2, n, n, n, n, $1 FROM latchkey_now() AS n`
-  },
+  'outbox_message.user_id': { field: 'mails' },
   'authorization_request.consented_by': {
     field: 'authorizationRequests',
     insert: `INSERT INTO authorization_request (id_hash, client_id, is_pushed, parameters_sealed, consented_by, created_at, expires_at)
@@ -164,6 +160,7 @@ void t.test(
     const data = await exportOf(accessToken)
     t.match(data.account, { emailVerifiedAt: /Z$/, updatedAt: /Z$/, mustReset: false })
     t.match(data.devices, [{ createdAt: /Z$/, expiresAt: /Z$/ }])
+    t.match(data.mails.at(-1), { createdAt: /Z$/, expiresAt: /Z$/ })
     t.match(data.mailTokens, [
       { purpose: 'reset_password', since: /Z$/, until: /Z$/, spentAt: null }
     ])
