@@ -7,7 +7,9 @@ import { createUserByOperator } from '../src/accounts/create-user-store.ts'
 import { createMailTokenStore } from '../src/accounts/mail-token-store.ts'
 import { createRoleStore } from '../src/accounts/role-store.ts'
 import { openRoles } from '../src/accounts/roles.ts'
+import { killPendingChanges } from '../src/accounts/pending-change-store.ts'
 import { createUserStore } from '../src/accounts/user-store.ts'
+import { createOwnLanes } from '../src/admin/own-lanes-store.ts'
 import { createUserAdminStore, type UserChange } from '../src/admin/user-admin-store.ts'
 import { createAudit } from '../src/audit/record.ts'
 import { createLogoutNotices } from '../src/oauth/backchannel/logout-notice-store.ts'
@@ -139,7 +141,8 @@ async function unlock(platform: Platform, email: EmailAddress): Promise<void> {
     metrics
   })
   const { id } = await apply(platform, email, { event: 'account.unlocked', set: {} })
-  await forgive({ account: id })
+  const findOwnLanes = createOwnLanes(postgres)
+  await forgive(...(await findOwnLanes(id)))
 }
 
 /** @throws {ScriptError} where nobody has this address */
@@ -158,7 +161,8 @@ async function apply(
     tellClients: createLogoutNotices(createOutbox({ sealer, clock }).enqueue)
   })
   const { killPending } = createMailTokenStore({ dataKeys, sealer, clock })
-  const store = createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record })
+  const writing = { postgres, reader, clock, endSessions, record }
+  const store = createUserAdminStore({ ...writing, killPending, killPendingChanges })
   const origin = { requestId: 'npm run users', address: 'operator' }
   const applied = await store.apply({ adminId: null, userId: user.id, origin }, change)
   console.log(`Done; ${amount(applied?.ended.length ?? 0, 'session')} ended.`)

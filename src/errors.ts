@@ -81,6 +81,16 @@ export class UnavailableError extends ProblemError {
   }
 }
 
+/** Whoever asks was erased since their login was looked at. */
+export class PersonGoneError extends ProblemError {
+  constructor(cause?: unknown) {
+    super('invalid_access_token', 'Log in, and send a valid access token.', {
+      reason: 'the person was erased meanwhile',
+      cause
+    })
+  }
+}
+
 /** One field that no schema can refuse. */
 export function validationFailed(field: string, detail: string): ProblemError {
   return new ProblemError('validation_failed', 'The request has wrong fields.', {

@@ -63,7 +63,10 @@ const GIVE_BACK = {
      WHERE key = $1`
 }
 
-const CLEAR = { name: 'guess_lane_clear', text: 'DELETE FROM guess_lane WHERE key = $1' }
+const CLEAR = {
+  name: 'guess_lane_clear',
+  text: 'DELETE FROM guess_lane WHERE key = ANY ($1::bytea[])'
+}
 
 const IS_TOLD = {
   name: 'guess_lane_is_told',
@@ -86,9 +89,9 @@ export function createGuessLaneStore(postgres: Postgres) {
     return reserved ?? null
   }
 
-  /** The guess was right. */
-  async function clear(key: Buffer): Promise<void> {
-    await postgres.query(CLEAR, [key])
+  /** The guess was right, or these lanes are forgiven. */
+  async function clear(keys: Buffer[]): Promise<void> {
+    await postgres.query(CLEAR, [keys])
   }
 
   /** The guess was never looked at. */

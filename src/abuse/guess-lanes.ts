@@ -80,13 +80,13 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
       throw error
     })
     if (reserved === null || !isRight) return false
-    await store.clear(key)
+    await store.clear([key])
     return true
   }
 
-  /** Forgets what was guessed wrong: the owner has come in by another way. */
-  async function forgive(subject: GuessSubject): Promise<void> {
-    await store.clear(keyOf(subject))
+  /** Forgets what was guessed wrong: the owner has come in by another way, or somebody vouches for them. */
+  async function forgive(...subjects: GuessSubject[]): Promise<void> {
+    await store.clear(subjects.map(keyOf))
   }
 
   /** Whether the guesses that a notice is about still count. */

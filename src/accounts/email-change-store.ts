@@ -63,7 +63,8 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
         isTaken
           ? { ...recipient, template: 'already-registered', data: { issuer, resetLink } }
           : { ...recipient, template: 'confirm-email-change', data },
-        CONFIRM_SECONDS
+        CONFIRM_SECONDS,
+        user.id
       )
       return 'written'
     })
@@ -105,7 +106,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
       })
       const link = `${issuer}/undo-email-change?token=${undo.token}`
       const mail = { template: 'email-changed', to: oldAddress, locale: old.locale } as const
-      await enqueueMail(tx, { ...mail, data: { link, issuer, hours: 72 } }, UNDO_SECONDS)
+      await enqueueMail(tx, { ...mail, data: { link, issuer, hours: 72 } }, UNDO_SECONDS, userId)
       await record(tx, { type: 'email.changed', origin, userId })
       return true
     })

@@ -1,5 +1,6 @@
+import type { FindActs } from '../audit/acts.ts'
 import type { AuditTrail } from '../audit/trail.ts'
-import type { ProfileStore } from './profile-store.ts'
+import type { ExportStore } from './export-store.ts'
 import { toWireUser, type User } from './user.ts'
 
 /** What is in memory at a time. */
@@ -8,17 +9,20 @@ const PAGE = 500
 export type ExportData = ReturnType<typeof createExport>
 
 export type ExportDeps = {
-  store: Pick<ProfileStore, 'findTraces' | 'findSessions'>
+  store: ExportStore
   findEvents: AuditTrail['find']
+  /** What they did to others, as an administrator. */
+  findActs: FindActs
 }
 
 /** Everything that is held about a person, as one JSON document that is written while it is read. */
-export function createExport({ store, findEvents }: ExportDeps) {
+export function createExport({ store, findEvents, findActs }: ExportDeps) {
   return async function* exportData(user: User): AsyncGenerator<string> {
     const known = { user: toWireUser(user), ...(await store.findTraces(user.id)) }
     yield JSON.stringify(known).slice(0, -1)
     yield* list('sessions', (before) => store.findSessions(user.id, PAGE, before))
     yield* list('events', (before) => findOwnEvents(user.id, before))
+    yield* list('acts', (before) => findActs({ actorId: user.id, limit: PAGE, ...before }))
     yield '}'
   }
 

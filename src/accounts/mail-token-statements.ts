@@ -27,13 +27,17 @@ export const KILL_PENDING: Statement = {
 }
 
 /** What is asked about a token that somebody shows. */
-type Verb = 'find address' | 'hold owner' | 'consume'
+type Verb = 'find address' | 'find owner' | 'hold owner' | 'consume'
 
 /** $1 is the purpose; `shown` says which token it is, by $2 and $3. */
 const texts: Record<Verb, (shown: string) => string> = {
   'find address': (shown) => `
     SELECT email_index AS "emailIndex", email_index_next AS "emailIndexNext" FROM one_time_token
      WHERE purpose = $1::token_purpose AND ${shown} LIMIT 1`,
+  'find owner': (shown) => `
+    SELECT user_id AS "userId" FROM one_time_token
+     WHERE purpose = $1::token_purpose AND spent_at IS NULL AND expires_at > latchkey_now()
+       AND ${shown} LIMIT 1`,
   'hold owner': (shown) => `
     SELECT id FROM users
      WHERE id = (SELECT user_id FROM one_time_token
@@ -59,6 +63,7 @@ const statementsOf = (verb: Verb) => {
 
 const STATEMENTS: Record<Verb, ReturnType<typeof statementsOf>> = {
   'find address': statementsOf('find address'),
+  'find owner': statementsOf('find owner'),
   'hold owner': statementsOf('hold owner'),
   consume: statementsOf('consume')
 }

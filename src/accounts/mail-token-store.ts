@@ -80,6 +80,16 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     await ask(tx, 'hold owner', purpose, presented)
   }
 
+  /** Whose token it is, which stays unspent; null when it does not hold. */
+  async function findOwner(
+    tx: Connection,
+    purpose: TokenPurpose,
+    presented: PresentedMailToken
+  ): Promise<string | null> {
+    const [row] = await ask<{ userId: string | null }>(tx, 'find owner', purpose, presented)
+    return row?.userId ?? null
+  }
+
   /** Spends a token: the statement that checks it is the one that spends it. Null when it does not hold. */
   async function consume(
     tx: Connection,
@@ -135,7 +145,7 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
     await tx.query(KILL_PENDING, [userId, clock.now()])
   }
 
-  return { replace, holdOwner, consume, openDestination, findEmailIndex, killPending }
+  return { replace, holdOwner, findOwner, consume, openDestination, findEmailIndex, killPending }
 }
 
 /** Where the address that a token leads to stands sealed. */

@@ -75,6 +75,22 @@ function compositionProblems(password: string, kinds: readonly CharacterKind[]):
 }
 
 function ownWordProblems(password: string, words: string[]): string[] {
-  const isOwn = words.some((word) => word.toLowerCase() === password.toLowerCase())
+  const asked = password.toLowerCase()
+  const whole = words.map((word) => word.toLowerCase())
+  const isOwn = whole.includes(asked) || isMadeOf(asked, whole.flatMap(partsOf))
   return isOwn ? ['must not be your own address or name'] : []
+}
+
+const SEPARATORS = /[\s@._-]+/g
+
+/** Their order, and what stands between them, makes own words no harder to guess. */
+function isMadeOf(password: string, words: string[]): boolean {
+  const longestFirst = words.toSorted((a, b) => b.length - a.length)
+  const left = longestFirst.reduce((rest, word) => rest.replaceAll(word, ' '), password)
+  return left !== password && left.replaceAll(SEPARATORS, '').length <= 2
+}
+
+/** A word that takes part has three characters at least. */
+function partsOf(word: string): string[] {
+  return word.split(SEPARATORS).filter((part) => part.length > 2)
 }

@@ -79,7 +79,9 @@ export const passwordRoutes: FastifyPluginCallbackTypebox<PasswordRoutesOptions>
     },
     async (request) => {
       const { current_password: current, new_password: next } = request.body
-      await passwords.change(principalOf(request), { current, next }, originOf(request))
+      const deviceCookie = app.readCookie(request, 'device')
+      const wanted = { current, next, deviceCookie }
+      await passwords.change(principalOf(request), wanted, originOf(request))
       return { message: 'The password is changed. Other sessions have ended.' }
     }
   )

@@ -72,9 +72,12 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     })
   }
 
-  /** Replaces the password that was just proven, unless it changed meanwhile; the other sessions end. */
+  /**
+   * Replaces the password that was just proven, unless it changed meanwhile. The other sessions end, and
+   * other browsers than `device` are known no longer: a thief may have logged in there.
+   */
   async function change(
-    proven: { userId: string; passwordHash: string; sessionId: string },
+    proven: { userId: string; passwordHash: string; sessionId: string; device: Buffer | null },
     newHash: string,
     origin: RequestOrigin
   ): Promise<Replaced | null> {
@@ -87,6 +90,8 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       const [user] = changed
       if (user === undefined) return null
       await mailTokens.killPending(tx, userId)
+      const kept = proven.device && { NOT: { nonceHash: new Uint8Array(proven.device) } }
+      await tx.knownDevice.deleteMany({ where: { userId, ...kept } })
       const target = { userId, exceptId: sessionId }
       const ended = await endSessions(tx, target, 'password_changed', { origin })
       await record(tx, { type: 'password.changed', origin, userId, sessionId })
@@ -104,7 +109,7 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
       const data = { issuer, resetLink: `${issuer}/forgot-password` }
       const mail = { template: 'account-locked', data, ...recipient(user) } as const
       if (await takeMailSlot(tx, mail.template, mail.to))
-        await enqueueMail(tx, mail, NOTICE_SECONDS)
+        await enqueueMail(tx, mail, NOTICE_SECONDS, userId)
     })
   }
 
@@ -113,7 +118,8 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     await enqueueMail(
       tx,
       { template: 'password-changed', data, ...recipient(user) },
-      NOTICE_SECONDS
+      NOTICE_SECONDS,
+      user.id
     )
   }
 

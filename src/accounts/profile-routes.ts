@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { principalOf } from '../http/access.ts'
 import { originOf } from '../http/request-origin.ts'
 import { Line, Nullable, PasswordField, problems } from '../http/schemas.ts'
+import { ExportAnswer } from './export-schema.ts'
 import type { Accounts } from './room.ts'
 import { LocaleField, MessageAnswer, PhoneField, UserAnswer, UsernameField } from './schemas.ts'
 import { toWireUser } from './user.ts'
@@ -61,7 +62,7 @@ export const profileRoutes: FastifyPluginCallbackTypebox<
       schema: {
         ...own,
         summary: 'Everything that is held about you',
-        response: { 200: Type.Object({}, { additionalProperties: true }), ...problems(401) }
+        response: { 200: ExportAnswer, ...problems(401) }
       }
     },
     (request, reply) =>

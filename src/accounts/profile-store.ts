@@ -1,7 +1,8 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Transaction } from '../platform/postgres.ts'
-import { destinationPlace } from './mail-token-store.ts'
+import { eraseTraces } from './erase-traces-store.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
+import { giveUpUsernames } from './username-claim-store.ts'
 import { claimUsername } from './username-store.ts'
 import { userPlace, type User } from './user.ts'
 
@@ -27,14 +28,16 @@ export type ProfileStoreDeps = Omit<AccountStoreDeps, 'mailTokens' | 'takeMailSl
 export function createProfileStore(deps: ProfileStoreDeps) {
   const { postgres, sealer, clock, endSessions, enqueueMail, record, issuer } = deps
 
+  /** The row is held first: whoever is erased at that moment is `gone`. */
   async function update(
     user: User,
     change: ProfileChange,
     origin: RequestOrigin
-  ): Promise<'updated' | 'username_taken'> {
+  ): Promise<'updated' | 'username_taken' | 'gone'> {
     const { username, phoneNumber, ...plain } = change
     const { id } = user
     return postgres.transaction(async (tx) => {
+      if (!(await hold(tx, id, null))) return 'gone'
       if (username !== undefined && username !== user.username) {
         if (!(await moveUsername(tx, user, username))) return 'username_taken'
       }
@@ -66,9 +69,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       await tx.username.update({ where: { username }, data: { expiresAt: null } })
     }
     await tx.user.update({ where: { id: user.id }, data: { username } })
-    await tx.username.deleteMany({
-      where: { holderId: user.id, expiresAt: null, ...(username !== null && { NOT: { username } }) }
-    })
+    await giveUpUsernames(tx, user.id, username)
     return true
   }
 
@@ -111,7 +112,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
       await tx.revocation.createMany({
         data: gone.map((entry) => ({ ...entry, id: crypto.randomUUID(), revokedAt }))
       })
-      await tx.username.deleteMany({ where: { holderId: user.id } })
+      await eraseTraces(tx, sealer, user.id)
       await tx.user.delete({ where: { id: user.id } })
       await record(tx, { type: 'account.erased', ...by, userId: user.id })
       const { email: to, locale } = user
@@ -134,46 +135,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
     return person !== undefined
   }
 
-  /** What is held about a person beside their profile, sessions and events. */
-  async function findTraces(userId: string) {
-    return postgres.read(async (db) => ({
-      devices: await db.knownDevice.findMany({
-        where: { userId },
-        select: { createdAt: true, expiresAt: true }
-      }),
-      consents: await db.consent.findMany({
-        where: { userId },
-        select: { clientId: true, scopes: true, createdAt: true, updatedAt: true }
-      }),
-      formerAddresses: (await db.reservedEmail.findMany({ where: { userId } })).map((row) => ({
-        email: sealer.open(row.emailSealed, reservedPlace(row.emailIndex)),
-        until: row.expiresAt
-      })),
-      addressesAskedFor: (
-        await db.oneTimeToken.findMany({ where: { userId, purpose: 'change_email' } })
-      ).map((row) => ({
-        email: row.emailSealed && sealer.open(row.emailSealed, destinationPlace(row.id)),
-        until: row.expiresAt,
-        spentAt: row.spentAt
-      }))
-    }))
-  }
-
-  /** The sessions that are still kept of a person, ended ones too, the newest first. */
-  async function findSessions(userId: string, limit: number, { before }: { before?: string }) {
-    const where = { userId, ...(before !== undefined && { id: { lt: before } }) }
-    const rows = await postgres.read((db) =>
-      db.session.findMany({ where, orderBy: { id: 'desc' }, take: limit })
-    )
-    return rows.map((row) => {
-      const { id, clientId, device, createdAt, lastUsedAt, revokedAt, revokeReason } = row
-      const place = { table: 'session', column: 'address_sealed', row: id }
-      const address = row.addressSealed && sealer.open(row.addressSealed, place)
-      return { id, clientId, device, address, createdAt, lastUsedAt, revokedAt, revokeReason }
-    })
-  }
-
-  return { update, erase, findTraces, findSessions }
+  return { update, erase }
 }
 
 /** Where an address that was changed away from stands sealed. */

@@ -1,5 +1,5 @@
 import type { RequestOrigin } from '../audit/events.ts'
-import { ProblemError } from '../errors.ts'
+import { PersonGoneError, ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { ErasureWarrant, ProfileChange, ProfileStore } from './profile-store.ts'
@@ -19,13 +19,15 @@ export type ProfilesDeps = {
 export function createProfiles(deps: ProfilesDeps) {
   const { store, users, proveOwnPassword, revocationFeed } = deps
 
-  /** @throws {ProblemError} `username_taken` */
+  /** @throws {ProblemError} `username_taken`, `invalid_access_token` when the person was erased meanwhile */
   async function change(user: User, wanted: ProfileChange, origin: RequestOrigin): Promise<User> {
     const outcome = await store.update(user, wanted, origin)
     if (outcome === 'username_taken') {
       throw new ProblemError('username_taken', 'This username is taken. Choose another one.')
     }
-    return (await users.findById(user.id)) ?? user
+    const changed = outcome === 'gone' ? null : await users.findById(user.id)
+    if (changed === null) throw new PersonGoneError()
+    return changed
   }
 
   /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */

@@ -7,7 +7,8 @@ import type { MakeUser } from './make-user-store.ts'
 import { registrationPlace } from './registration-place.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
-import { claimUsername, releaseUsername } from './username-store.ts'
+import type { ReserveUsername } from './username-claim-store.ts'
+import { releaseUsername } from './username-store.ts'
 import { VERIFICATION_SECONDS, type VerificationMailStore } from './verification-mail-store.ts'
 
 /** What somebody typed into the form, checked and with the password already hashed. */
@@ -38,10 +39,14 @@ export type RegistrationStore = ReturnType<typeof createRegistrationStore>
 export type RegistrationStoreDeps = Pick<
   AccountStoreDeps,
   'postgres' | 'sealer' | 'clock' | 'record'
-> & { makeUser: MakeUser; sendVerification: VerificationMailStore['send'] }
+> & {
+  makeUser: MakeUser
+  reserveUsername: ReserveUsername
+  sendVerification: VerificationMailStore['send']
+}
 
 export function createRegistrationStore(deps: RegistrationStoreDeps) {
-  const { postgres, sealer, clock, record, makeUser, sendVerification } = deps
+  const { postgres, sealer, clock, record, makeUser, reserveUsername, sendVerification } = deps
 
   /**
    * Writes a Registration whoever the address belongs to; only the mail differs. So answer, time,
@@ -62,9 +67,10 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
       if (isTaken && refuseTakenEmail) return { kind: 'email_taken' }
       const isFree =
         username === null ||
-        (await claimUsername(tx, {
+        (await reserveUsername(tx, {
           username,
           holderId: id,
+          canonicalEmail: form.email.canonical,
           emailIndex,
           seconds: VERIFICATION_SECONDS
         }))

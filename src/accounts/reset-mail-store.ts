@@ -38,7 +38,7 @@ export function createResetMails(deps: ResetMailsDeps) {
     })
     const link = `${issuer}/reset-password?token=${token}`
     const data = { link, code, minutes: RESET_SECONDS / 60 }
-    await enqueueMail(tx, { template, data, to, locale }, RESET_SECONDS)
+    await enqueueMail(tx, { template, data, to, locale }, RESET_SECONDS, userId)
     await record(tx, { type: 'password.reset_requested', origin, userId })
   }
 }

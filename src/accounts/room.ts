@@ -1,5 +1,6 @@
 import type { Abuse } from '../abuse/room.ts'
 import type { Audit } from '../audit/record.ts'
+import { createActs } from '../audit/acts.ts'
 import { createAuditTrail } from '../audit/trail.ts'
 import { createFigure } from '../platform/figure.ts'
 import { startLoop } from '../platform/loop.ts'
@@ -10,6 +11,7 @@ import type { EndSessions } from '../sessions/end-sessions.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { createEmailChangeStore } from './email-change-store.ts'
 import { createEmailChanges } from './email-change.ts'
+import { createExportStore } from './export-store.ts'
 import { createExport } from './export.ts'
 import { createProfileStore } from './profile-store.ts'
 import { createProfiles } from './profile.ts'
@@ -22,15 +24,18 @@ import { createFailures } from './failures.ts'
 import { createMailRequestStore } from './mail-request-store.ts'
 import { createMailRequests } from './mail-requests.ts'
 import { createMailTokenStore } from './mail-token-store.ts'
+import { killPendingChanges } from './pending-change-store.ts'
 import { createPasswordHasher } from './password-hasher.ts'
 import { openPasswordPolicy } from './open-password-policy.ts'
 import { createPasswordStore } from './password-store.ts'
 import { createPasswords } from './passwords.ts'
+import { createResetOwners } from './reset-owner-store.ts'
 import { createResetMails } from './reset-mail-store.ts'
 import { createRegistrationStore } from './registration-store.ts'
 import { createRegistrationSalt } from './registration-salt.ts'
 import { createRegistrations } from './registration.ts'
 import { createUserMaker } from './make-user-store.ts'
+import { createUsernameReservations } from './username-claim-store.ts'
 import { createUserStore } from './user-store.ts'
 import { createVerificationMailStore } from './verification-mail-store.ts'
 import { createVerificationStore } from './verification-store.ts'
@@ -71,7 +76,12 @@ export async function openAccounts(deps: AccountsDeps) {
   const makeUser = createUserMaker({ sealer, clock })
   const verificationMails = createVerificationMailStore(writing)
   const sendVerification = verificationMails.send
-  const registrationStore = createRegistrationStore({ ...writing, makeUser, sendVerification })
+  const registrationStore = createRegistrationStore({
+    ...writing,
+    makeUser,
+    reserveUsername: createUsernameReservations(dataKeys),
+    sendVerification
+  })
   const sendReset = createResetMails(writing)
   const verificationStore = createVerificationStore({ ...writing, makeUser, sendReset })
   const passwordStore = createPasswordStore({ ...writing, sendReset })
@@ -124,6 +134,7 @@ export async function openAccounts(deps: AccountsDeps) {
   })
   const passwords = createPasswords({
     store: passwordStore,
+    findOwnWords: createResetOwners(writing),
     hasher,
     requireStrongPassword,
     limitCodeGuesses: abuse.limitCodeGuesses('reset-password'),
@@ -146,7 +157,11 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword,
     revocationFeed
   })
-  const exportData = createExport({ store: profileStore, findEvents })
+  const exportData = createExport({
+    store: createExportStore({ postgres, sealer }),
+    findEvents,
+    findActs: createActs({ reader: postgres, sealer })
+  })
   const mailRequests = createMailRequests({
     store: mailRequestStore,
     renewVerification: verificationMails.renew,
@@ -176,6 +191,7 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword,
     tellFailedLogin: failures.tellLogin,
     killPending: mailTokens.killPending,
+    killPendingChanges,
     findUser: users.findById,
     showUsers: users.showByIds,
     findUserByEmail: users.findUserByEmail,

@@ -49,7 +49,8 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
       isTaken
         ? { ...recipient, template: 'already-registered', data: { issuer, resetLink } }
         : { ...recipient, template: 'verify-email', data: { link, code, hours } },
-      VERIFICATION_SECONDS
+      VERIFICATION_SECONDS,
+      'userId' in belongsTo ? belongsTo.userId : belongsTo.registrationId
     )
   }
 

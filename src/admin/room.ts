@@ -8,6 +8,7 @@ import type { Sessions } from '../sessions/room.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { createOutboxAdminStore } from './outbox-admin-store.ts'
 import { createOutboxAdmin } from './outbox-admin.ts'
+import { createOwnLanes } from './own-lanes-store.ts'
 import { createUserAdminStore } from './user-admin-store.ts'
 import { createUserAdmin } from './user-admin.ts'
 
@@ -25,13 +26,15 @@ export type AdminDeps = {
 export function openAdmin(deps: AdminDeps) {
   const { platform, record, abuse, endSessions, revocationFeed, accounts, sessions } = deps
   const { postgres, reader, clock, sealer } = platform
-  const { killPending } = accounts
+  const { killPending, killPendingChanges } = accounts
+  const writing = { postgres, reader, clock, endSessions, record }
   const { find: findEvents } = createAuditTrail({ reader, sealer })
   const userAdmin = createUserAdmin({
-    store: createUserAdminStore({ postgres, reader, clock, killPending, endSessions, record }),
+    store: createUserAdminStore({ ...writing, killPending, killPendingChanges }),
     accounts,
     sessions,
     findEvents,
+    findOwnLanes: createOwnLanes(postgres),
     forgive: abuse.lanes.forgive,
     revocationFeed
   })

@@ -57,24 +57,22 @@ export const adminRoutes: FastifyPluginCallbackTypebox<AdminRoutesOptions> = (
       config,
       schema: {
         ...tagged,
-        summary: 'Find people, the newest first',
+        summary: 'Find people who match every filter, the newest first',
         querystring: UsersQuery,
         response: { 200: UsersAnswer, ...problems(401, 403, 422) }
       }
     },
     async (request) => {
       const { limit, cursor, email, username, status, role } = request.query
-      const size = limitOf(limit)
-      const users = await userAdmin.list({
-        limit: size,
+      const { users, nextCursor } = await userAdmin.list({
+        limit: limitOf(limit),
         ...(cursor !== undefined && { before: cursor }),
         ...(email !== undefined && { email }),
         ...(username !== undefined && { usernamePrefix: username }),
         ...(status !== undefined && { status }),
         ...(role !== undefined && { role })
       })
-      const next = users.length === size ? (users.at(-1)?.id ?? null) : null
-      return { users: users.map(toWireUser), next_cursor: next }
+      return { users: users.map(toWireUser), next_cursor: nextCursor }
     }
   )
 

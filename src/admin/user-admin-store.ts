@@ -1,7 +1,7 @@
 import type { AuditEventType, RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Postgres, Transaction } from '../platform/postgres.ts'
+import type { Connection, Postgres, Transaction } from '../platform/postgres.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Reader } from '../platform/replica.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
@@ -34,12 +34,13 @@ export type UserAdminStoreDeps = {
   clock: Clock
   /** Mails that were sent to a person lead nowhere any more. */
   killPending: (tx: Transaction, userId: string) => Promise<void>
+  killPendingChanges: (tx: Connection, userId: string) => Promise<void>
   endSessions: EndSessions
   record: Audit
 }
 
 export function createUserAdminStore(deps: UserAdminStoreDeps) {
-  const { postgres, reader, clock, killPending, endSessions, record } = deps
+  const { postgres, reader, clock, killPending, killPendingChanges, endSessions, record } = deps
 
   /** Ids of people, the newest first. */
   async function findIds(filter: UserFilter): Promise<string[]> {
@@ -89,7 +90,7 @@ export function createUserAdminStore(deps: UserAdminStoreDeps) {
 
   /**
    * Changes a person and writes it down. Who is disabled or has to reset keeps no mail token and no known
-   * browser: a thief may have asked for them. @returns null when there is no such person
+   * browser, and whose sessions end keeps no change of address: a thief may have asked for them. @returns null when there is no such person
    */
   async function apply(
     { adminId, userId, origin }: AdminAct,
@@ -102,6 +103,8 @@ export function createUserAdminStore(deps: UserAdminStoreDeps) {
       if (set.status === 'disabled' || set.mustReset) {
         await killPending(tx, userId)
         await tx.knownDevice.deleteMany({ where: { userId } })
+      } else if (endsSessions !== undefined) {
+        await killPendingChanges(tx, userId)
       }
       const actor = adminId === null ? {} : { actorId: adminId }
       const ended =

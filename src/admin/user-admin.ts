@@ -7,6 +7,7 @@ import { parseEmailAddress } from '../lib/email-address.ts'
 import type { OwnSession } from '../sessions/own-sessions.ts'
 import type { Sessions } from '../sessions/room.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
+import type { FindOwnLanes } from './own-lanes-store.ts'
 import type { AdminAct, UserAdminStore, UserChange, UserFilter } from './user-admin-store.ts'
 
 const RECENT_EVENTS = 50
@@ -18,22 +19,28 @@ export type UserAdminDeps = {
   accounts: Accounts
   sessions: Sessions
   findEvents: AuditTrail['find']
+  findOwnLanes: FindOwnLanes
   forgive: GuessLanes['forgive']
   revocationFeed: RevocationFeed
 }
 
 /** What an administrator does with people. Every act is in the audit trail, with who did it. */
 export function createUserAdmin(deps: UserAdminDeps) {
-  const { store, accounts, sessions, findEvents, forgive, revocationFeed } = deps
+  const { store, accounts, sessions, findEvents, findOwnLanes, forgive, revocationFeed } = deps
 
-  /** A page of people; `email` finds exactly one or none. */
-  async function list(filter: UserFilter & { email?: string }): Promise<User[]> {
+  /** A page of people who match every filter, and the cursor of the next one; an `email` is one's or nobody's. */
+  async function list(
+    filter: UserFilter & { email?: string }
+  ): Promise<{ users: User[]; nextCursor: string | null }> {
     if (filter.email !== undefined) {
       const email = parseEmailAddress(filter.email)
       const user = email && (await accounts.findUserByEmail(email.canonical))
-      return user === null ? [] : [user]
+      const isMeant = user !== null && matches(user, filter)
+      return { users: isMeant ? [user] : [], nextCursor: null }
     }
-    return accounts.showUsers(await store.findIds(filter))
+    const ids = await store.findIds(filter)
+    const nextCursor = ids.length === filter.limit ? (ids.at(-1) ?? null) : null
+    return { users: await accounts.showUsers(ids), nextCursor }
   }
 
   /** @throws {ProblemError} `not_found` */
@@ -68,9 +75,10 @@ export function createUserAdmin(deps: UserAdminDeps) {
     await apply(act, { event: 'account.enabled', set: { status: 'active' } })
   }
 
+  /** Wrong guesses are forgotten wherever they were made: the owner may have made some from within. */
   async function unlock(act: AdminAct): Promise<void> {
     await apply(act, { event: 'account.unlocked', set: {} })
-    await forgive({ account: act.userId })
+    await forgive(...(await findOwnLanes(act.userId)))
   }
 
   async function forceReset(act: AdminAct): Promise<void> {
@@ -108,6 +116,16 @@ export function createUserAdmin(deps: UserAdminDeps) {
   }
 
   return { list, show, setRoles, disable, enable, unlock, forceReset, endSessions, erase }
+}
+
+/** As the statements of the store judge. */
+function matches(user: User, { usernamePrefix, status, role, before }: UserFilter): boolean {
+  return (
+    (usernamePrefix === undefined || (user.username?.startsWith(usernamePrefix) ?? false)) &&
+    (status === undefined || user.status === status) &&
+    (role === undefined || user.roles.includes(role)) &&
+    (before === undefined || user.id < before.toLowerCase())
+  )
 }
 
 function noSuchUser(): ProblemError {

@@ -20,18 +20,20 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
   /**
    * @param expiresInSeconds when it is no use any more: what is still there then is erased
    * @param topic what an administrator is shown of it: nothing that tells whose it is
+   * @param userId whom it is for, where that is known (or will be, of a registration): it goes with them
    */
   async function enqueue(
     tx: Connection,
     kind: OutboxKind,
     payload: object,
     expiresInSeconds: number,
-    topic: string | null = null
+    topic: string | null = null,
+    userId: string | null = null
   ): Promise<void> {
     const now = clock.now()
     const { id, payloadSealed } = seal(kind, payload)
     const expiresAt = new Date(now.getTime() + expiresInSeconds * 1_000)
-    await tx.query(ENQUEUE, [id, kind, topic, payloadSealed, now, expiresAt])
+    await tx.query(ENQUEUE, [id, kind, topic, payloadSealed, now, expiresAt, userId])
   }
 
   /** A message as a statement of one's own may write it. */
@@ -43,16 +45,21 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
   return {
     enqueue,
     seal,
-    enqueueMail: (tx: Connection, mail: Mail, expiresInSeconds: number) =>
-      enqueue(tx, 'mail', mail, expiresInSeconds, mail.template)
+    /** @param userId as in {@link enqueue}; null for what its person is to get even when they are gone */
+    enqueueMail: (
+      tx: Connection,
+      mail: Mail,
+      expiresInSeconds: number,
+      userId: string | null = null
+    ) => enqueue(tx, 'mail', mail, expiresInSeconds, mail.template, userId)
   }
 }
 
 const ENQUEUE = {
   name: 'outbox_enqueue',
   text: `
-    INSERT INTO outbox_message (id, kind, topic, payload_sealed, created_at, next_attempt_at, expires_at)
-    VALUES ($1::uuid, $2, $3, $4, $5, $5, $6)`
+    INSERT INTO outbox_message (id, kind, topic, payload_sealed, created_at, next_attempt_at, expires_at, user_id)
+    VALUES ($1::uuid, $2, $3, $4, $5, $5, $6, $7::uuid)`
 }
 
 /** Where a payload stands sealed. */

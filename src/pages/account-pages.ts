@@ -117,7 +117,8 @@ export const accountPages: FastifyPluginCallbackTypebox<AccountPagesOptions> = (
         throw validationFailed('new_password', 'is not the same twice')
       }
       const person = { user: session.user, sessionId: session.id }
-      await passwords.change(person, { current, next }, originOf(request))
+      const deviceCookie = app.readCookie(request, 'device')
+      await passwords.change(person, { current, next, deviceCookie }, originOf(request))
     })
   })
 

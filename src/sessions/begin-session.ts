@@ -85,7 +85,9 @@ const BEGIN = {
     SELECT array(SELECT id FROM surplus) AS surplus,
            CASE WHEN $14::boolean THEN false
                 WHEN EXISTS (SELECT FROM session
-                              WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text) THEN false
+                              WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text
+                               AND coalesce(revoke_reason, '') NOT IN ('password_changed', 'password_reset'))
+                THEN false
                 ELSE EXISTS (SELECT FROM audit_event
                               WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
 }
@@ -153,7 +155,7 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       at,
       resetLink: `${issuer}/forgot-password`
     }
-    await enqueueMail(tx, { template: 'new-device', to, locale, data }, MAIL_SECONDS)
+    await enqueueMail(tx, { template: 'new-device', to, locale, data }, MAIL_SECONDS, id)
   }
 }
 

@@ -9,6 +9,11 @@ export type KnownDevices = ReturnType<typeof createKnownDevices>
 
 export type KnownDevicesDeps = { store: KnownDeviceStore; dataKeys: DataKeys }
 
+/** What is kept of a device cookie, whoever it may be for; null without one. */
+export function deviceHashOf(cookie: string | null): Buffer | null {
+  return cookie === null ? null : sha256(cookie.split('.')[0] ?? '')
+}
+
 /**
  * Browsers that have logged in before. Their cookie is a nonce and its MAC with the person's id; it opens
  * nothing, but guesses from such a browser have a count of their own, so that nobody can lock its owner out.

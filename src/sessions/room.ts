@@ -77,7 +77,8 @@ export function openSessions(deps: SessionsDeps) {
     sessionsPerUser: config.sessionsPerUser
   })
   const writing = { postgres, sealer, clock, record, beginSession, endSessions }
-  const store = createSessionStore(writing)
+  const { killPendingChanges } = accounts
+  const store = createSessionStore({ ...writing, killPendingChanges })
   const rotations = createRotationStore({
     postgres,
     sealer,

@@ -205,7 +205,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
     const to = sealer.open(session.emailSealed, place)
     const data = { issuer, device: session.device }
     const mail = { template: 'session-reuse', to, locale: session.locale, data } as const
-    await enqueueMail(tx, mail, MAIL_SECONDS)
+    await enqueueMail(tx, mail, MAIL_SECONDS, session.userId)
     return { kind: 'reused', sessionId: session.id, ended }
   }
 

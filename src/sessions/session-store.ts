@@ -2,7 +2,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
-import type { Postgres } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
   addressPlace,
   holdPerson,
@@ -23,6 +23,7 @@ export type SessionStoreDeps = {
   clock: Clock
   endSessions: EndSessions
   beginSession: BeginSession
+  killPendingChanges: (tx: Connection, userId: string) => Promise<void>
 }
 
 /** How many sessions a list shows. */
@@ -65,7 +66,7 @@ const IS_ALIVE = {
 }
 
 export function createSessionStore(deps: SessionStoreDeps) {
-  const { postgres, sealer, clock, endSessions, beginSession } = deps
+  const { postgres, sealer, clock, endSessions, beginSession, killPendingChanges } = deps
 
   /** Begins a session. @returns null when the person was disabled or erased, or the password replaced, since it was checked */
   async function create(
@@ -87,6 +88,18 @@ export function createSessionStore(deps: SessionStoreDeps) {
     origin: RequestOrigin
   ): Promise<EndedSession[]> {
     return postgres.hotTransaction((tx) => endSessions(tx, target, reason, { origin }))
+  }
+
+  /** Ends all sessions of a person, and with them what one of them may have asked for. */
+  async function revokeAll(
+    userId: string,
+    reason: EndReason,
+    origin: RequestOrigin
+  ): Promise<EndedSession[]> {
+    return postgres.transaction(async (tx) => {
+      await killPendingChanges(tx, userId)
+      return endSessions(tx, { userId }, reason, { origin })
+    })
   }
 
   /** The owner of a live session, for whoever holds its secret; any generation will do. */
@@ -120,5 +133,5 @@ export function createSessionStore(deps: SessionStoreDeps) {
     return (await postgres.query(IS_ALIVE, [id, clock.now()])).length > 0
   }
 
-  return { create, revoke, findByClaim, findLive, isAlive }
+  return { create, revoke, revokeAll, findByClaim, findLive, isAlive }
 }

@@ -95,6 +95,7 @@ void t.test(
   async (t) => {
     const person = await givenUser(app, { username: 'findable-person' })
     for (let i = 0; i < 4; i += 1) await givenUser(app)
+    const { accessToken: later } = await givenSession(app)
     const seen: string[] = []
     let cursor = ''
     do {
@@ -112,6 +113,19 @@ void t.test(
     t.strictSame(await found(`email=${encodeURIComponent(person.email.toUpperCase())}`), [
       person.id
     ])
+    const byEmail = `email=${encodeURIComponent(person.email)}`
+    for (const other of [
+      'status=disabled',
+      'role=admin',
+      'username=another',
+      `cursor=${person.id}`
+    ]) {
+      t.strictSame(await found(`${byEmail}&${other}`), [], `filters combine: ${other}`)
+    }
+    const all = `${byEmail}&status=active&role=user&username=findable&cursor=${claimsOf(later)['sub'] as string}`
+    t.strictSame(await found(all), [person.id])
+    const only = (await call('GET', `/admin/users?limit=1&${byEmail}`)).json()
+    t.equal(only.next_cursor, null, 'an address has no second page')
     t.strictSame(await found('username=findable'), [person.id])
     t.strictSame(await found('username=findable&status=active&role=user'), [person.id])
     t.strictSame(await found('username=findable&status=disabled'), [])

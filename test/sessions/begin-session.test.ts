@@ -30,7 +30,15 @@ const beginSession = createSessionBeginner({
   endSessions,
   sessionsPerUser: LIMIT
 })
-const store = createSessionStore({ postgres, sealer, clock, endSessions, beginSession })
+const killPendingChanges = () => Promise.resolve()
+const store = createSessionStore({
+  postgres,
+  sealer,
+  clock,
+  endSessions,
+  beginSession,
+  killPendingChanges
+})
 
 async function begin(userId: string, passwordHash: string) {
   const what = { clientId: 'latchkey', scope: 'account', delivery: 'body' } as const

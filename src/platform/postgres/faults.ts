@@ -7,6 +7,8 @@ const READ_ONLY = '25006'
 /** "does not exist" and "already exists": somebody else's connection was given to us between two statements. */
 const FOREIGN_STATEMENT = /^(26000|42P05)$/
 
+const FOREIGN_KEY = '23503'
+
 /** Connection exceptions, resources, operator intervention, a standby's read-only refusal, lock timeouts. */
 const UNAVAILABLE_SQLSTATE = /^(08...|53...|57P..|57014|25006|55P03|40001|40P01)$/
 const UNAVAILABLE_SYSTEM = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET)/
@@ -31,10 +33,20 @@ export function faultOf(error: unknown): Fault {
   return messages.some((text) => UNAVAILABLE_MESSAGE.test(text)) ? 'unavailable' : 'ours'
 }
 
+/** What was to belong to a person who was erased since: the only reference that outlives its check. */
+export function isOfNobody(error: unknown): boolean {
+  const beneath = chainOf(error)
+  const codes = beneath.flatMap(({ code, originalCode }) => [code, originalCode])
+  if (!codes.includes(FOREIGN_KEY)) return false
+  const messages = beneath.flatMap(({ message, originalMessage }) => [message, originalMessage])
+  return messages.filter(isText).some((text) => text.includes('_user_id_fkey'))
+}
+
 type Layer = {
   code?: unknown
   originalCode?: unknown
   message?: unknown
+  originalMessage?: unknown
   cause?: unknown
   meta?: { driverAdapterError?: unknown }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { UnavailableError } from '../../errors.ts'
+import { PersonGoneError, UnavailableError } from '../../errors.ts'
 import { StatementNamesError } from './statement-names.ts'
-import { faultOf } from './faults.ts'
+import { faultOf, isOfNobody } from './faults.ts'
 
 const ATTEMPTS = 4
 /** Postgres finds a deadlock after 1 s; whoever waits longer than this is better told to come again. */
@@ -21,6 +21,7 @@ export type RetryOptions = {
  * to give way (40001, 40P01), or had come to a server that does not write (25006). A connection that breaks
  * says no such thing, for the commit may have arrived before: that is for whoever asked to find out.
  *
+ * @throws {PersonGoneError} when somebody was erased to whom a row was to belong
  * @throws {UnavailableError} when Postgres does not answer (503, try again); a wrong statement stays what it is
  */
 export async function withRetry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
@@ -30,7 +31,7 @@ export async function withRetry<T>(work: () => Promise<T>, options: RetryOptions
       return await work()
     } catch (error) {
       const fault = faultOf(error)
-      if (fault === 'ours') throw error
+      if (fault === 'ours') throw isOfNobody(error) ? new PersonGoneError(error) : error
       if (fault === 'foreign statement') throw new StatementNamesError(error)
       if (fault === 'read only') await options.onReadOnly()
       const isOver = attempt >= ATTEMPTS || performance.now() - startedAtMs > RETRY_WITHIN_MS
