@@ -1,8 +1,8 @@
 import { Type, type Static } from 'typebox'
-import { Line } from '../http/schemas.ts'
+import { LINE, Line } from '../http/schemas.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
-export const Uri = Type.String({ minLength: 8, maxLength: 2_048 })
+export const Uri = Type.String({ minLength: 8, maxLength: 2_048, pattern: LINE })
 const Alg = Type.Enum([...CLIENT_ALGS])
 
 /** Links for people: kept and told again, never fetched. */

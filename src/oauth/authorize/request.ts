@@ -116,7 +116,11 @@ function readMaxAge({ max_age: text }: Parameters): number | null {
 function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest | null {
   if (text === undefined) return null
   const claims = parseClaimsRequest(text)
-  if (claims === null) throw new OAuthError('invalid_request', 'claims must be a JSON object.')
+  if (claims === null)
+    throw new OAuthError(
+      'invalid_request',
+      'claims is not a request for claims (OpenID Connect Core §5.5).'
+    )
   requireReachableAcr(claims)
   return claimsWithin(claims, client.scopes)
 }
@@ -125,7 +129,7 @@ function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest
 function requireReachableAcr({ id_token: asked }: ClaimsRequest): void {
   const { essential, value, values } = asked?.['acr'] ?? {}
   if (essential !== true) return
-  const wanted = Array.isArray(values) ? values : value === undefined ? [] : [value]
+  const wanted = values ?? (value === undefined ? [] : [value])
   if (wanted.length === 0 || wanted.includes(ACR)) return
   throw new OAuthError('access_denied', 'The authentication that is essential cannot be done here.')
 }
