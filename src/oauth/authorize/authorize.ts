@@ -52,7 +52,8 @@ export type AuthorizeDeps = AuthorizeRulesDeps & {
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
 export function createAuthorize(deps: AuthorizeDeps) {
   const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
-  const { isLoggedInEnough, isAgreed, loginDueAfter } = createAuthorizeRules(deps)
+  const { isLoggedInEnough, requireReadableHint, isAgreed, loginDueAfter } =
+    createAuthorizeRules(deps)
 
   /**
    * Answers a request, or keeps it until somebody has logged in and agreed.
@@ -166,6 +167,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
     session: BrowserSession | null
   ): Promise<AuthorizeOutcome> {
     const { prompt } = checked.request
+    await requireReadableHint(checked)
     if (session === null || !(await isLoggedInEnough(checked, session))) {
       if (!prompt.includes('none')) return interact('login', checked)
       throw new OAuthError('login_required', 'Nobody is logged in who is meant.')

@@ -158,6 +158,40 @@ for (const [what, hint] of [
   )
 }
 
+for (const [what, unreadable] of [
+  ['garbage', async () => Promise.resolve('x')],
+  ['an access token', async () => (await givenTokens(app, ours, person)).access_token],
+  ['of a key that was dropped', async () => droppedHint(person)]
+] as const) {
+  void t.test(
+    `id_token_hint that is ${what}, without prompt: invalid_request at once, for no login would do (§3.1.2.1)`,
+    async (t) => {
+      const url = pkceUrl(ours, { id_token_hint: await unreadable() })
+      for (const browser of [person.browser, openBrowser(app)]) {
+        const { told, page } = await outcomeOf(browser, url)
+        t.equal(page, null, 'nobody is sent to the login')
+        t.match(told, { error: 'invalid_request', error_description: /id_token_hint/ })
+      }
+      const answer = await person.browser.post('/oauth/authorize', queryOf(url))
+      const held = await outcomeOf(person.browser, String(answer.headers.location))
+      t.equal(held.told?.['error'], 'invalid_request', 'posted as well')
+    }
+  )
+}
+
+/** An ID token of the person, as it stands with a key that is in other hands now. */
+async function droppedHint(who: Person): Promise<string> {
+  const hint = await hintOf(who, ours)
+  const [head = '', ...rest] = hint.split('.')
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as object
+  const gone = Buffer.from(JSON.stringify({ ...header, kid: 'gone' })).toString('base64url')
+  return [gone, ...rest].join('.')
+}
+
+function queryOf(url: string): Record<string, string> {
+  return Object.fromEntries(new URL(url, 'http://x').searchParams)
+}
+
 void t.test(
   'id_token_hint of another, without prompt: the login, and only that one gets a code (§3.1.2.1)',
   async (t) => {
