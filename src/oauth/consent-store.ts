@@ -17,12 +17,12 @@ export type ConsentStoreDeps = {
 }
 
 export function createConsentStore({ postgres, clock, record, endSessions }: ConsentStoreDeps) {
-  /** The scopes that somebody has agreed to. */
-  async function findScopes(userId: string, clientId: string): Promise<string[]> {
+  /** The scopes that somebody has agreed to: none at all is an agreement too, null is none. */
+  async function findScopes(userId: string, clientId: string): Promise<string[] | null> {
     const consent = await postgres.read((db) =>
       db.consent.findUnique({ where: { userId_clientId: { userId, clientId } } })
     )
-    return consent?.scopes ?? []
+    return consent?.scopes ?? null
   }
 
   /** Adds to what was agreed to before; what was agreed to stays. */

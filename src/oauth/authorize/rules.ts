@@ -71,8 +71,7 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
     if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
     if (client.isFirstParty) return true
     const agreed = await consents.findScopes(userId, client.id)
-    // Agreeing to nothing is agreeing too: a first visit is always asked about.
-    return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))
+    return agreed !== null && request.consentScopes.every((scope) => agreed.includes(scope))
   }
 
   /** `prompt=login` and `max_age`: the moment that counts is that of the request, or nobody would ever get past. */

@@ -97,6 +97,26 @@ void t.test('prompt=consent: asked again, though it was agreed (§3.1.2.1)', asy
 })
 
 void t.test(
+  'a request that comes to no scopes: asked about once, and prompt=none works after (§3.1.2.1)',
+  async (t) => {
+    const bare = await givenClient(app, { scope: 'openid' })
+    const url = new URL(pkceUrl(bare), 'http://x')
+    url.searchParams.delete('scope')
+    const target = url.pathname + url.search
+    const silent = async () => (await outcomeOf(person.browser, `${target}&prompt=none`)).told
+    t.equal((await silent())?.['error'], 'consent_required')
+    const asked = await outcomeOf(person.browser, target)
+    t.equal(asked.page, '/consent')
+    const form = { request: requestIdOf(asked.location), decision: 'allow' }
+    await person.browser.post('/consent', form)
+    t.ok((await outcomeOf(person.browser, target)).told?.['code'], 'not asked again')
+    t.ok((await silent())?.['code'])
+    await person.browser.post('/account/apps/revoke', { client_id: bare.id })
+    t.equal((await silent())?.['error'], 'consent_required', 'until it is taken back')
+  }
+)
+
+void t.test(
   'max_age: a younger login will do, an older one will not; auth_time tells (§3.1.2.1, §2)',
   async (t) => {
     t.ok((await outcomeOf(person.browser, pkceUrl(ours, { max_age: '10000' }))).told?.['code'])
