@@ -49,11 +49,13 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
         response: { 200: IntrospectionAnswerBody, ...oauthErrors(400, 401, 413, 415, 429) }
       }
     },
-    async ({ headers, body }, reply) => {
+    async (request, reply) => {
+      const { headers, body } = request
+      const origin = originOf(request)
       const caller = await authenticateClient(headers.authorization, body)
       const wantsJwt = headers.accept?.includes(JWT_ANSWER) ?? false
-      if (!wantsJwt) return introspection.introspect(caller, body.token)
-      const jwt = await introspection.introspectSigned(caller, body.token)
+      if (!wantsJwt) return introspection.introspect(caller, body.token, origin)
+      const jwt = await introspection.introspectSigned(caller, body.token, origin)
       return reply
         .type(JWT_ANSWER)
         .serializer((text: unknown) => String(text))

@@ -1,4 +1,5 @@
 import type { User } from '../accounts/user.ts'
+import type { RequestOrigin } from '../audit/events.ts'
 import { OAuthError } from '../errors.ts'
 import type { TokenCheck } from '../tokens/token-check.ts'
 import { identitiesOf, type TokenIdentity } from '../tokens/token-identity.ts'
@@ -29,7 +30,7 @@ export function createUserinfo(deps: UserinfoDeps) {
   /** @throws {OAuthError} `invalid_token`, `insufficient_scope` */
   return async function userinfo(
     shown: ShownToken,
-    method: string
+    { method, origin }: { method: string; origin: RequestOrigin }
   ): Promise<Record<string, unknown>> {
     const claims = await checkToken(shown.token, issuer)
     if (claims === null) throw invalidToken('not a live token for this server')
@@ -41,6 +42,7 @@ export function createUserinfo(deps: UserinfoDeps) {
     const grant = await findGrant(claims.sid)
     if (grant === null) throw invalidToken('its grant has ended')
     const { user } = grant
+    origin.tell?.({ userId: user.id, sessionId: claims.sid })
     const requested = await within(grant.claims, claims)
     return { ...claimsAbout(user, scopes, requested?.userinfo), sub: claims.sub }
   }
