@@ -18,7 +18,13 @@ export const CLIENT_EXTRAS = {
   contacts: Type.Array(Line(320), { maxItems: 10 }),
   sector_identifier_uri: Uri,
   token_endpoint_auth_signing_alg: Alg,
-  request_object_signing_alg: Alg
+  request_object_signing_alg: Alg,
+  default_max_age: Type.Integer({
+    minimum: 0,
+    maximum: 999_999_999,
+    description: 'Seconds since the login, where a request has no `max_age`'
+  }),
+  require_auth_time: Type.Boolean({ description: 'Kept; every ID token has `auth_time`' })
 }
 export type ClientExtras = {
   [Name in keyof typeof CLIENT_EXTRAS]?: Static<(typeof CLIENT_EXTRAS)[Name]>

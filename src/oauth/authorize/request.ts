@@ -43,7 +43,7 @@ export function readRequest(parameters: Parameters, client: Client): Authorizati
     nonce: parameters.nonce ?? null,
     codeChallenge: readChallenge(parameters, client),
     prompt: readPrompt(parameters),
-    maxAgeSeconds: readMaxAge(parameters),
+    maxAgeSeconds: readMaxAge(parameters, client),
     claims,
     dpopJkt: readDpopKey(parameters)
   }
@@ -105,8 +105,9 @@ function readPrompt({ prompt }: Parameters): Prompt[] {
   return known
 }
 
-function readMaxAge({ max_age: text }: Parameters): number | null {
-  if (text === undefined) return null
+/** OpenID Connect Core §3.1.2.1; Registration §2: what is asked for counts more than what was registered. */
+function readMaxAge({ max_age: text }: Parameters, { metadata }: Client): number | null {
+  if (text === undefined) return metadata.default_max_age ?? null
   if (!/^\d{1,9}$/.test(text)) {
     throw new OAuthError('invalid_request', 'max_age must be a whole number of seconds.')
   }
