@@ -8,7 +8,7 @@ export type ClaimsRequest = {
   id_token?: Record<string, ClaimRequest>
 }
 
-/** What each scope stands for (OpenID Connect Core §5.4). There are no postal addresses here. */
+/** What each scope stands for (OpenID Connect Core §5.4). `address` may be asked for: nothing is held behind it. */
 const SCOPE_CLAIMS: Record<string, string[]> = {
   profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
   email: ['email', 'email_verified'],

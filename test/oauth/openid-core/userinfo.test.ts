@@ -56,6 +56,14 @@ for (const [scope, expected] of [
   })
 }
 
+void t.test('scope address: granted, and the person reads that none is kept (§5.4)', async (t) => {
+  const reader = await givenPerson(app)
+  const { location } = await outcomeOf(reader.browser, pkceUrl(client, { scope: 'openid address' }))
+  t.match((await reader.browser.get(location)).body, 'see your postal address (none is kept here)')
+  const tokens = await givenTokens(app, client, reader, { scope: 'openid address' })
+  t.equal(tokens.scope, 'openid address')
+})
+
 void t.test('the types of the claims: as §5.1 has them', async (t) => {
   const { access_token: token } = await givenTokens(app, client, person, { scope: EVERYTHING })
   t.match(await userinfo(token), {
