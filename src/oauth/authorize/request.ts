@@ -120,7 +120,7 @@ function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest
   if (claims === null)
     throw new OAuthError(
       'invalid_request',
-      'claims is not a request for claims (OpenID Connect Core §5.5).'
+      'claims must be a JSON object that asks for claims.'
     )
   requireReachableAcr(claims)
   return claimsWithin(claims, client.scopes)
