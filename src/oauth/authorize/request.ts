@@ -118,10 +118,7 @@ function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest
   if (text === undefined) return null
   const claims = parseClaimsRequest(text)
   if (claims === null)
-    throw new OAuthError(
-      'invalid_request',
-      'claims must be a JSON object that asks for claims.'
-    )
+    throw new OAuthError('invalid_request', 'claims must be a JSON object that asks for claims.')
   requireReachableAcr(claims)
   return claimsWithin(claims, client.scopes)
 }
