@@ -75,7 +75,7 @@ export type RequestOrigin = {
   requestId: string
   address: string
   /** Told whose request it turned out to be, once that is known: for the log. */
-  tell?: (who: { userId?: string; sessionId?: string }) => void
+  tell?: (who: { userId?: string; sessionId?: string | undefined }) => void
 }
 
 export type AuditEvent = {

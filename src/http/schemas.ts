@@ -1,7 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 
 /** Visible text of one line: Postgres takes no NUL and no half of a surrogate pair, nobody needs control characters. */
-const LINE = '^[^\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}]*$'
+export const LINE = '^[^\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}]*$'
 
 export const Line = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: LINE })
 

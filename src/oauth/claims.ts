@@ -1,14 +1,14 @@
 import type { User } from '../accounts/user.ts'
 
 /** What may be asked of a claim (OpenID Connect Core §5.5.1). */
-type ClaimRequest = { essential?: boolean; value?: unknown; values?: unknown[] } | null
+type ClaimRequest = { essential?: boolean; value?: string; values?: string[] } | null
 /** The `claims` parameter: what is wanted by userinfo and what in the ID token. */
 export type ClaimsRequest = {
   userinfo?: Record<string, ClaimRequest>
   id_token?: Record<string, ClaimRequest>
 }
 
-/** What each scope stands for (OpenID Connect Core §5.4). There are no postal addresses here. */
+/** What each scope stands for (OpenID Connect Core §5.4). `address` may be asked for: nothing is held behind it. */
 const SCOPE_CLAIMS: Record<string, string[]> = {
   profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
   email: ['email', 'email_verified'],
@@ -36,7 +36,7 @@ export function claimsAbout(
     phone_number_verified: user.phoneNumber === null ? null : false
   }
   const names = [...scopes.flatMap((scope) => SCOPE_CLAIMS[scope] ?? []), ...Object.keys(requested)]
-  const told = names.filter((name) => (known[name] ?? null) !== null)
+  const told = names.filter((name) => Object.hasOwn(known, name) && (known[name] ?? null) !== null)
   return Object.fromEntries(told.map((name) => [name, known[name]]))
 }
 
@@ -69,24 +69,59 @@ function fullName({ name, surname }: User): string | null {
   return parts.length === 0 ? null : parts.join(' ')
 }
 
+/** Claims about the login, of which a value counts; of those about the person only the names do. */
+const VALUED_CLAIMS = ['sub', 'acr']
+const KNOWN_CLAIMS = [...USER_CLAIMS, ...VALUED_CLAIMS, 'auth_time']
+
 /**
- * Reads a `claims` parameter.
+ * Reads a `claims` parameter. Claims that nobody knows here are passed over (OpenID Connect Core §5.5).
  * @returns null for what is not one
  */
 export function parseClaimsRequest(text: string): ClaimsRequest | null {
+  const value = parseJson(text)
+  if (!isRecord(value)) return null
+  const userinfo = parsePart(value['userinfo'] ?? {})
+  const idToken = parsePart(value['id_token'] ?? {})
+  return userinfo === null || idToken === null ? null : { userinfo, id_token: idToken }
+}
+
+function parsePart(part: unknown): Record<string, ClaimRequest> | null {
+  if (!isRecord(part)) return null
+  const known: Record<string, ClaimRequest> = {}
+  for (const name of KNOWN_CLAIMS.filter((claim) => Object.hasOwn(part, claim))) {
+    const request = part[name]
+    if (request !== null && !isRecord(request)) return null
+    const isValued = request !== null && VALUED_CLAIMS.includes(name)
+    const read = isValued ? readValues(request) : null
+    if (read === undefined) return null
+    known[name] = read
+  }
+  return known
+}
+
+/** @returns undefined for values that can be nobody's, nor kept by Postgres */
+function readValues({ essential, value, values }: Record<string, unknown>) {
+  const isGood =
+    (value === undefined || isText(value)) && (values === undefined || areTexts(values))
+  if (!isGood) return undefined
+  return {
+    ...(essential === true && { essential }),
+    ...(value !== undefined && { value }),
+    ...(values !== undefined && { values })
+  }
+}
+
+function areTexts(values: unknown): values is string[] {
+  return Array.isArray(values) && values.every(isText)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !/[\p{Cc}\p{Cs}]/u.test(value)
+}
+
+function parseJson(text: string): unknown {
   try {
-    const value = JSON.parse(text) as unknown
-    // Postgres keeps no NUL, not even an escaped one.
-    if (!isRecord(value) || /\\u0000/i.test(text)) return null
-    const parts = [value['userinfo'], value['id_token']]
-    const isGood = parts.every(
-      (part) =>
-        part === undefined ||
-        part === null ||
-        (isRecord(part) &&
-          Object.values(part).every((request) => request === null || isRecord(request)))
-    )
-    return isGood ? value : null
+    return JSON.parse(text) as unknown
   } catch {
     return null
   }

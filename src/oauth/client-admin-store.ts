@@ -20,6 +20,13 @@ export type Registration = {
   initialAccessTokenId: string | null
 }
 
+/**
+ * How long a request may go on with a client that it looked up before the client was disabled: what it signs
+ * then is refused too. `iat` is whole seconds, and so is no order of events. (A person needs no such margin:
+ * their tokens name a session, and a session that has ended is refused whenever its token was signed.)
+ */
+const UNDER_WAY_SECONDS = 10
+
 export type ClientAdminStore = ReturnType<typeof createClientAdminStore>
 
 export type ClientAdminStoreDeps = { postgres: Postgres; clock: Clock; record: Audit }
@@ -157,10 +164,11 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     await tx.clientSecret.create({ data: { id, clientId, secretHash, createdAt } })
   }
 
-  /** One entry refuses all tokens of a client. */
+  /** One entry refuses all tokens of a client, and those that are being signed right now. */
   async function refuseTokens(tx: Transaction, clientId: string): Promise<RevocationEntry> {
-    const revokedAt = clock.now()
-    const id = uuidv7({ msecs: revokedAt.getTime() })
+    const now = clock.now().getTime()
+    const revokedAt = new Date(now + UNDER_WAY_SECONDS * 1_000)
+    const id = uuidv7({ msecs: now })
     await tx.revocation.create({ data: { id, kind: 'client', subject: clientId, revokedAt } })
     return { kind: 'client', subject: clientId, revokedAt }
   }

@@ -1,8 +1,8 @@
 import { Type, type Static } from 'typebox'
-import { Line } from '../http/schemas.ts'
+import { LINE, Line } from '../http/schemas.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
-export const Uri = Type.String({ minLength: 8, maxLength: 2_048 })
+export const Uri = Type.String({ minLength: 8, maxLength: 2_048, pattern: LINE })
 const Alg = Type.Enum([...CLIENT_ALGS])
 
 /** Links for people: kept and told again, never fetched. */
@@ -18,7 +18,13 @@ export const CLIENT_EXTRAS = {
   contacts: Type.Array(Line(320), { maxItems: 10 }),
   sector_identifier_uri: Uri,
   token_endpoint_auth_signing_alg: Alg,
-  request_object_signing_alg: Alg
+  request_object_signing_alg: Alg,
+  default_max_age: Type.Integer({
+    minimum: 0,
+    maximum: 999_999_999,
+    description: 'Seconds since the login, where a request has no `max_age`'
+  }),
+  require_auth_time: Type.Boolean({ description: 'Kept; every ID token has `auth_time`' })
 }
 export type ClientExtras = {
   [Name in keyof typeof CLIENT_EXTRAS]?: Static<(typeof CLIENT_EXTRAS)[Name]>

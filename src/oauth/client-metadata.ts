@@ -50,7 +50,9 @@ const CLIENT_METADATA = {
   contacts: Nullable(CLIENT_EXTRAS.contacts),
   sector_identifier_uri: Nullable(CLIENT_EXTRAS.sector_identifier_uri),
   token_endpoint_auth_signing_alg: Nullable(CLIENT_EXTRAS.token_endpoint_auth_signing_alg),
-  request_object_signing_alg: Nullable(CLIENT_EXTRAS.request_object_signing_alg)
+  request_object_signing_alg: Nullable(CLIENT_EXTRAS.request_object_signing_alg),
+  default_max_age: Nullable(CLIENT_EXTRAS.default_max_age),
+  require_auth_time: Nullable(CLIENT_EXTRAS.require_auth_time)
 }
 
 /** What only an operator says of a client. */

@@ -15,10 +15,10 @@ export type ConsentStoreDeps = {
 }
 
 export function createConsentStore({ postgres, record, endSessions }: ConsentStoreDeps) {
-  /** The scopes that somebody has agreed to. */
-  async function findScopes(userId: string, clientId: string): Promise<string[]> {
+  /** The scopes that somebody has agreed to: none at all is an agreement too, null is none. */
+  async function findScopes(userId: string, clientId: string): Promise<string[] | null> {
     const [consent] = await postgres.query<{ scopes: string[] }>(FIND_SCOPES, [userId, clientId])
-    return consent?.scopes ?? []
+    return consent?.scopes ?? null
   }
 
   /** Adds to what was agreed to before; what was agreed to stays. */

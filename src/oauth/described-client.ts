@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
 import { OAuthError } from '../errors.ts'
 import {
   DEFAULT_ALGORITHM,
@@ -118,7 +119,13 @@ function publicKeys({ keys }: { keys: Record<string, unknown>[] }): { keys: Publ
       'jwks holds no key that is known here: RSA of 2048 bits or more, EC P-256, or Ed25519.'
     )
   }
-  return { keys: usable as PublicJwk[] }
+  if (!usable.every(isKept)) throw invalidMetadata('jwks holds a key with a malformed member.')
+  return { keys: usable }
+}
+
+/** As an administrator's has to be: it is kept, and Postgres does not take every text. */
+function isKept(key: Record<string, unknown>): key is PublicJwk {
+  return Value.Check(PublicJwk, key)
 }
 
 function nameOf([uri = '']: string[]): string {

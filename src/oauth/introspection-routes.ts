@@ -59,14 +59,16 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
         response: { 200: IntrospectionAnswerBody, ...oauthErrors(400, 401, 413, 415, 429) }
       }
     },
-    async ({ headers, body }, reply) => {
+    async (request, reply) => {
+      const { headers, body } = request
+      const origin = originOf(request)
       const caller = await authenticateClient(headers.authorization, body)
       const wantsJwt = headers.accept?.includes(JWT_ANSWER) ?? false
       if (!wantsJwt) {
-        const answer = await introspection.introspect(caller, body.token)
+        const answer = await introspection.introspect(caller, body.token, origin)
         return sendPrebuilt(reply, jsonOf(answer), 'application/json; charset=utf-8')
       }
-      const jwt = await introspection.introspectSigned(caller, body.token)
+      const jwt = await introspection.introspectSigned(caller, body.token, origin)
       return reply
         .type(JWT_ANSWER)
         .serializer((text: unknown) => String(text))

@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../audit/events.ts'
 import { OAuthError } from '../errors.ts'
 import type { FindSessionByToken } from '../sessions/session-lookup.ts'
 import type { SignJwt } from '../signing/jwt-signer.ts'
@@ -34,19 +35,31 @@ export function createIntrospection(deps: IntrospectionDeps) {
    * @throws {OAuthError} `unauthorized_client` for a caller that cannot prove who it is
    * @throws {UnavailableError} when it cannot be told: 503, never inactive
    */
-  async function introspect(caller: Client, token: string): Promise<IntrospectionAnswer> {
+  async function introspect(
+    caller: Client,
+    token: string,
+    origin: RequestOrigin
+  ): Promise<IntrospectionAnswer> {
     if (isPublic(caller)) {
       throw new OAuthError('unauthorized_client', 'Only a client with a secret may introspect.')
     }
     const claims = await checkToken(token, null)
-    if (claims !== null) return isMeantFor(caller, claims) ? describe(claims) : INACTIVE
-    return describeRefreshToken(caller, token)
+    if (claims === null) return describeRefreshToken(caller, token, origin)
+    if (!isMeantFor(caller, claims)) return INACTIVE
+    // Of another client's token `sub` may be a pseudonym, which is nobody's id.
+    origin.tell?.({ sessionId: claims.sid })
+    return describe(claims)
   }
 
   /** A refresh token is its own client's business only, and only the newest one is live. */
-  async function describeRefreshToken(caller: Client, token: string): Promise<IntrospectionAnswer> {
+  async function describeRefreshToken(
+    caller: Client,
+    token: string,
+    origin: RequestOrigin
+  ): Promise<IntrospectionAnswer> {
     const session = await findSessionByToken(token, caller.id)
     if (session === null || !session.isNewest) return INACTIVE
+    origin.tell?.({ userId: session.userId, sessionId: session.id })
     return {
       active: true,
       token_type: 'refresh_token',
@@ -59,8 +72,12 @@ export function createIntrospection(deps: IntrospectionDeps) {
   }
 
   /** The same as a JWT, for callers that keep it as evidence (RFC 9701 §5). */
-  async function introspectSigned(caller: Client, token: string): Promise<string> {
-    const answer = await introspect(caller, token)
+  async function introspectSigned(
+    caller: Client,
+    token: string,
+    origin: RequestOrigin
+  ): Promise<string> {
+    const answer = await introspect(caller, token, origin)
     const iat = Math.floor(clock.now().getTime() / 1_000)
     return signJwt('token-introspection+jwt', {
       iss: issuer,

@@ -42,7 +42,7 @@ export function serverMetadata({
     end_session_endpoint: `${issuer}/oauth/logout`,
     ...(dynamicRegistration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
     ...(clientIdMetadataDocuments && { client_id_metadata_document_supported: true }),
-    scopes_supported: OPENID_SCOPES.filter((scope) => scope !== 'address'),
+    scopes_supported: OPENID_SCOPES,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     grant_types_supported: GRANT_TYPES,

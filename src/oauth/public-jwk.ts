@@ -1,6 +1,8 @@
 import { Type, type Static } from 'typebox'
+import { LINE } from '../http/schemas.ts'
 
-const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }))
+const Text = (maxLength: number) => Type.String({ maxLength, pattern: LINE })
+const text = (maxLength: number) => Type.Optional(Text(maxLength))
 
 /** A public key (RFC 7517 §4): a private member has no place here. */
 export const PublicJwk = Type.Object(
@@ -9,13 +11,13 @@ export const PublicJwk = Type.Object(
     kid: text(256),
     alg: text(32),
     use: text(16),
-    key_ops: Type.Optional(Type.Array(Type.String({ maxLength: 32 }), { maxItems: 8 })),
+    key_ops: Type.Optional(Type.Array(Text(32), { maxItems: 8 })),
     n: text(2_048),
     e: text(16),
     crv: text(32),
     x: text(256),
     y: text(256),
-    x5c: Type.Optional(Type.Array(Type.String({ maxLength: 8_192 }), { maxItems: 8 })),
+    x5c: Type.Optional(Type.Array(Text(8_192), { maxItems: 8 })),
     x5t: text(128),
     'x5t#S256': text(128)
   },

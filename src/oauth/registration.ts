@@ -6,7 +6,7 @@ import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ClientAdminStore } from './client-admin-store.ts'
 import { toPolicy, type ClientPolicy, type KeptClient } from './client-policy.ts'
 import { invalidMetadata } from './client-soundness.ts'
-import { AUTH_METHODS, hasSecret, type AuthMethod, type GrantType } from './client.ts'
+import { AUTH_METHODS, hasSecret, isClientId, type AuthMethod, type GrantType } from './client.ts'
 import { hashOf, newClientId, newSecret } from './clients.ts'
 import { DescribedClient, readDescription, scopeWithin } from './described-client.ts'
 import type { InitialAccessTokens } from './initial-access-tokens.ts'
@@ -132,7 +132,8 @@ export function createRegistration(deps: RegistrationDeps) {
   }
 
   async function find(id: string, token: string | null): Promise<RegisteredClient> {
-    const found = token === null ? null : await registrations.find(id, hashOf(token))
+    const isPossible = token !== null && isClientId(id)
+    const found = isPossible ? await registrations.find(id, hashOf(token)) : null
     if (found === null) throw invalidToken()
     return found
   }

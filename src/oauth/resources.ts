@@ -23,6 +23,20 @@ export function grantAudience(client: Client, resources: string[]): string[] {
   return resources.length > 0 ? resources : client.audiences
 }
 
+/**
+ * A grant's audience, as far as its client may still reach it (SECURITY T6). Where none is left the grant is
+ * for nobody: it must not become one for this server, which is what a grant without audiences is for.
+ * @throws {OAuthError} `invalid_target`
+ */
+export function heldAudience(
+  { audience }: { audience: string[] },
+  { audiences }: Client
+): string[] {
+  const held = audience.filter((resource) => audiences.includes(resource))
+  if (held.length > 0 || audience.length === 0) return held
+  throw new OAuthError('invalid_target', 'The client may not reach what the grant is for any more.')
+}
+
 /** @throws {OAuthError} `invalid_target` for what the grant is not for */
 export function requireHeld(held: string[], resources: string[]): void {
   if (resources.every((resource) => held.includes(resource))) return

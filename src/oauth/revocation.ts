@@ -29,12 +29,14 @@ export function createRevocation(deps: RevocationDeps) {
   ): Promise<void> {
     const session = await findSessionByToken(token, client.id)
     if (session !== null) {
+      origin.tell?.({ userId: session.userId, sessionId: session.id })
       revocationFeed.announce(await store.endSession(session.id, origin))
       return
     }
     const claims = await checkToken(token, null)
     if (claims?.client_id !== client.id) return
     const { jti, sid } = claims
+    origin.tell?.({ sessionId: sid })
     revocationFeed.announce([
       await store.refuseToken({ jti, clientId: client.id, sessionId: sid ?? null }, origin)
     ])

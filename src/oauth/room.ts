@@ -242,6 +242,7 @@ export function openOAuth(deps: OAuthDeps) {
     }),
     userinfo: createUserinfo({
       checkToken,
+      findClient,
       issuer,
       findGrant: async (sessionId) => {
         const grant = await grantStore.findLive(sessionId)

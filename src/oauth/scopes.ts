@@ -33,6 +33,13 @@ function mayStay({ grantTypes }: Client, scope: string): boolean {
   return scope !== 'offline_access' || grantTypes.includes('refresh_token')
 }
 
+/** What a grant has of what its client may still have: what a client lost, its next tokens lack (SECURITY T6). */
+export function heldScope(scope: string, { scopes }: Client): string {
+  return parseScope(scope)
+    .filter((token) => scopes.includes(token))
+    .join(' ')
+}
+
 /**
  * The scope of a refreshed or exchanged token: what is asked for, never more than there was (RFC 6749 §6).
  * @throws {OAuthError} `invalid_scope`

@@ -3,7 +3,7 @@ import type { GrantSession } from '../sessions/session.ts'
 import type { RefreshTokenOf } from '../sessions/token-pair.ts'
 import type { AccessTokens, ActorClaim } from '../tokens/access-token.ts'
 import type { TokenIdentity } from '../tokens/token-identity.ts'
-import type { ClaimsRequest } from './claims.ts'
+import { claimsWithin, type ClaimsRequest } from './claims.ts'
 import type { Client } from './client.ts'
 import type { IssueIdToken } from './id-token.ts'
 import { narrowAudience } from './resources.ts'
@@ -83,8 +83,11 @@ export function createTokenAnswers(deps: TokenAnswersDeps) {
 
   async function answerSession(
     client: Client,
-    { session, secret, scope, resources, nonce, claims }: Extract<Granted, { kind: 'session' }>
+    granted: Extract<Granted, { kind: 'session' }>
   ): Promise<TokenAnswer> {
+    const { session, secret, scope, resources, nonce } = granted
+    // What the client lost between the agreement and now it is not told (SECURITY T6).
+    const claims = granted.claims === null ? null : claimsWithin(granted.claims, client.scopes)
     const sub = subjects.subjectOf(client, session.userId)
     const { dpopJkt } = session
     const accessToken = await accessTokens.issue(

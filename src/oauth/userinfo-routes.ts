@@ -1,5 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import { readShownToken } from './shown-token.ts'
 import type { Userinfo } from './userinfo.ts'
@@ -25,8 +27,8 @@ export const userinfoRoutes: FastifyPluginCallbackTypebox<UserinfoRoutesOptions>
   }
   const config = { access: 'public' as const }
 
-  app.get('/oauth/userinfo', { config, schema }, ({ headers, method }) =>
-    userinfo(readShownToken(headers), method)
+  app.get('/oauth/userinfo', { config, schema }, (request) =>
+    userinfo(readShownToken(request.headers), callOf(request))
   )
 
   app.post(
@@ -39,7 +41,12 @@ export const userinfoRoutes: FastifyPluginCallbackTypebox<UserinfoRoutesOptions>
         body: UserinfoForm
       }
     },
-    ({ headers, method, body }) => userinfo(readShownToken(headers, body?.access_token), method)
+    (request) =>
+      userinfo(readShownToken(request.headers, request.body?.access_token), callOf(request))
   )
   done()
+}
+
+function callOf(request: FastifyRequest) {
+  return { method: request.method, origin: originOf(request) }
 }

@@ -5,6 +5,7 @@ const SCOPE_SENTENCES: Record<string, PageText> = {
   profile: 'see your name, username and language',
   email: 'see your e-mail address',
   phone: 'see your phone number',
+  address: 'see your postal address (none is kept here)',
   offline_access: 'stay connected while you are away'
 }
 

@@ -3,6 +3,7 @@ import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Connection } from '../platform/postgres.ts'
 import type { EndReason } from './session.ts'
+import { findSurvivors } from './surviving-grants.ts'
 
 /** Sessions to end: one, one if it is this person's, all of a person, all but one, some of them, or those of a client. */
 export type EndTarget =
@@ -54,7 +55,7 @@ export function createSessionEnder({ clock, record, tellClients }: SessionEnderD
       return { type: 'session.ended', ...by, userId, sessionId: id, clientId, details } as const
     })
     await record(tx, events)
-    await tellClients(tx, ended)
+    await tellClients(tx, [...ended, ...(await findSurvivors(tx, ended))])
     return ended.map(({ id }) => ({ kind: 'session', subject: id, revokedAt }))
   }
 }

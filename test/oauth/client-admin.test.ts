@@ -112,6 +112,35 @@ for (const verb of ['disable', 'delete'] as const) {
   )
 }
 
+for (const verb of ['disable', 'delete'] as const) {
+  void t.test(
+    `a token, signed in the seconds after a ${verb} that its request did not see: refused as well`,
+    async (t) => {
+      const client = await givenClient(app, SERVICE)
+      const server = await givenClient(app, { ...SERVICE, resource_server: true })
+      const holds = async (token: string, at: typeof app) => {
+        const answer = await postForm(at, '/oauth/introspect', { token }, basic(server))
+        return answer.json().active as boolean
+      }
+      await app.moveTime(3)
+      const token = (await takeToken(client)).json().access_token as string
+      await app.moveTime(0)
+      t.equal(await holds(token, app), true)
+      await (verb === 'disable'
+        ? call('POST', `/${client.id}/disable`)
+        : call('DELETE', `/${client.id}`))
+      t.equal(await holds(token, app), false)
+      await eventually('refused at the other', async () => !(await holds(token, replica)))
+      if (verb === 'delete') return
+      await call('POST', `/${client.id}/enable`)
+      await app.moveTime(20)
+      const next = (await takeToken(client)).json().access_token as string
+      t.equal(await holds(next, app), true, 'enabled again, it gets tokens that hold')
+      await app.moveTime(0)
+    }
+  )
+}
+
 void t.test('lives of its own: the tokens of a client have them', async (t) => {
   const client = await givenClient(app, {
     access_token_ttl_seconds: 300,

@@ -2,6 +2,8 @@ import t from 'tap'
 import { RULES, violationsOf } from '../support/axe.ts'
 import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { givenSession, givenUser, PASSWORD } from '../support/builders.ts'
+import { pkceUrl } from '../support/oauth-grants.ts'
+import { givenClient } from '../support/oauth.ts'
 
 const app = await startListeningApp(t)
 const browser = await openBrowser(t)
@@ -27,16 +29,28 @@ const OPEN = [
   '/nothing-here'
 ]
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  void t.test(`every page, in the ${colorScheme}: axe finds nothing`, async (t) => {
-    const viewport = { width: colorScheme === 'light' ? 1_280 : 390, height: 800 }
-    const { page } = await openWindow(t, browser, app.issuer, { colorScheme, viewport })
+/** A window, whose colours and width change while a page stands: each page is loaded once. */
+const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
+  [1_280, 390].map((width) => ({ colorScheme, width }))
+)
+
+void t.test(
+  'every page, light and dark, on a desk and on a phone: axe finds nothing, and it fits',
+  async (t) => {
+    const { page } = await openWindow(t, browser, app.issuer)
     const look = async (what: string) => {
-      t.strictSame(await violationsOf(page, RULES[colorScheme]), [], what)
-      const isTooWide = await page.evaluate(
-        'document.documentElement.scrollWidth > document.documentElement.clientWidth'
-      )
-      t.notOk(isTooWide, `${what}: fits its window`)
+      for (const { colorScheme, width } of LOOKS) {
+        const how = `${what}, ${colorScheme}, ${width}`
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 800 })
+        // Colours that fade over are neither the old ones nor the new.
+        await page.evaluate('document.getAnimations().forEach((animation) => animation.finish())')
+        t.strictSame(await violationsOf(page, RULES[colorScheme]), [], how)
+        const isTooWide = await page.evaluate(
+          'document.documentElement.scrollWidth > document.documentElement.clientWidth'
+        )
+        t.notOk(isTooWide, `${how}: fits its window`)
+      }
     }
     for (const path of OPEN) {
       await page.goto(path, { waitUntil: 'load' })
@@ -62,8 +76,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.getByLabel('New password once more').fill('granite-otter-77-meadow')
     await page.getByRole('button', { name: 'Change the password' }).click()
     await look('an account form that was refused')
-  })
-}
+
+    const scope = 'openid profile email phone offline_access orders:read'
+    await page.goto(pkceUrl(await givenClient(app, { scope }), { scope }))
+    await page.waitForURL('**/consent*')
+    await look('/consent')
+    await page.goto('/oauth/logout')
+    await look('/oauth/logout')
+    await page.goto('/oauth/authorize?client_id=nobody')
+    await look('/oauth/authorize, refused')
+  }
+)
 
 void t.test('the colour of a brand: on the buttons, and axe finds nothing', async (t) => {
   const branded = await startListeningApp(t, { BRAND_COLOR: '#ffcc00' })

@@ -7,7 +7,7 @@ const axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe
 
 /** What WCAG 2.2 A and AA, and axe's own best practices, object to. */
 export async function violationsOf(page: Page, options: axe.RunOptions): Promise<string[]> {
-  await page.evaluate(axeSource)
+  if (!(await page.evaluate<boolean>("'axe' in globalThis"))) await page.evaluate(axeSource)
   const { violations } = await page.evaluate(async (runOptions) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe }
     return inPage.run(runOptions)

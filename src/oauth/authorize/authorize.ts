@@ -53,7 +53,8 @@ export type AuthorizeDeps = AuthorizeRulesDeps & {
 export function createAuthorize(deps: AuthorizeDeps) {
   const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
   const { noteDocument } = deps
-  const { isLoggedInEnough, isAgreed, loginDueAfter } = createAuthorizeRules(deps)
+  const { isLoggedInEnough, requireReadableHint, isAgreed, loginDueAfter } =
+    createAuthorizeRules(deps)
 
   /**
    * Answers a request, or keeps it until somebody has logged in and agreed.
@@ -165,6 +166,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
   /** Login, then consent, then the code. */
   async function decide(checked: Checked, login: LiveLogin | null): Promise<AuthorizeOutcome> {
     const { prompt } = checked.request
+    await requireReadableHint(checked)
     if (login === null || !(await isLoggedInEnough(checked, login))) {
       if (!prompt.includes('none')) return interact('login', checked)
       throw new OAuthError('login_required', 'Nobody is logged in who is meant.')

@@ -43,7 +43,7 @@ export function readRequest(parameters: Parameters, client: Client): Authorizati
     nonce: parameters.nonce ?? null,
     codeChallenge: readChallenge(parameters, client),
     prompt: readPrompt(parameters),
-    maxAgeSeconds: readMaxAge(parameters),
+    maxAgeSeconds: readMaxAge(parameters, client),
     claims,
     dpopJkt: readDpopKey(parameters)
   }
@@ -105,8 +105,9 @@ function readPrompt({ prompt }: Parameters): Prompt[] {
   return known
 }
 
-function readMaxAge({ max_age: text }: Parameters): number | null {
-  if (text === undefined) return null
+/** OpenID Connect Core §3.1.2.1; Registration §2: what is asked for counts more than what was registered. */
+function readMaxAge({ max_age: text }: Parameters, { metadata }: Client): number | null {
+  if (text === undefined) return metadata.default_max_age ?? null
   if (!/^\d{1,9}$/.test(text)) {
     throw new OAuthError('invalid_request', 'max_age must be a whole number of seconds.')
   }
@@ -116,7 +117,8 @@ function readMaxAge({ max_age: text }: Parameters): number | null {
 function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest | null {
   if (text === undefined) return null
   const claims = parseClaimsRequest(text)
-  if (claims === null) throw new OAuthError('invalid_request', 'claims must be a JSON object.')
+  if (claims === null)
+    throw new OAuthError('invalid_request', 'claims must be a JSON object that asks for claims.')
   requireReachableAcr(claims)
   return claimsWithin(claims, client.scopes)
 }
@@ -125,7 +127,7 @@ function readClaims({ claims: text }: Parameters, client: Client): ClaimsRequest
 function requireReachableAcr({ id_token: asked }: ClaimsRequest): void {
   const { essential, value, values } = asked?.['acr'] ?? {}
   if (essential !== true) return
-  const wanted = Array.isArray(values) ? values : value === undefined ? [] : [value]
+  const wanted = values ?? (value === undefined ? [] : [value])
   if (wanted.length === 0 || wanted.includes(ACR)) return
   throw new OAuthError('access_denied', 'The authentication that is essential cannot be done here.')
 }

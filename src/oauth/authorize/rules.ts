@@ -1,3 +1,4 @@
+import { OAuthError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { LiveLogin } from '../../sessions/browser-sessions.ts'
 import { isDocumentId, isPublic, type Client } from '../client.ts'
@@ -46,6 +47,19 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
     return hint !== null && hint.sub === sub
   }
 
+  /**
+   * Nobody who logs in could ever be whom such a hint means. Who may show no page is told `login_required`.
+   * @throws {OAuthError} `invalid_request`
+   */
+  async function requireReadableHint({ parameters, request }: Checked): Promise<void> {
+    const { id_token_hint: hint } = parameters
+    if (hint === undefined || request.prompt.includes('none')) return
+    if ((await readIdTokenHint(hint)) !== null) return
+    const text =
+      'id_token_hint is not an ID token of this server, or its key is gone. Leave it out.'
+    throw new OAuthError('invalid_request', text)
+  }
+
   async function isAgreed(
     { client, to, request, waiting }: Checked,
     userId: string
@@ -57,8 +71,7 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
     if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
     if (client.isFirstParty) return true
     const agreed = await consents.findScopes(userId, client.id)
-    // Agreeing to nothing is agreeing too: a first visit is always asked about.
-    return agreed.length > 0 && request.consentScopes.every((scope) => agreed.includes(scope))
+    return agreed !== null && request.consentScopes.every((scope) => agreed.includes(scope))
   }
 
   /** `prompt=login` and `max_age`: the moment that counts is that of the request, or nobody would ever get past. */
@@ -68,5 +81,5 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
     return maxAgeSeconds === null ? null : new Date(now - maxAgeSeconds * 1_000)
   }
 
-  return { isLoggedInEnough, isAgreed, loginDueAfter }
+  return { isLoggedInEnough, requireReadableHint, isAgreed, loginDueAfter }
 }

@@ -1,7 +1,8 @@
 import { OAuthError } from '../../errors.ts'
 import type { RevocationFeed } from '../../tokens/revocation-feed.ts'
 import type { CodeStore } from '../authorize/code-store.ts'
-import { listOf } from '../resources.ts'
+import { heldAudience, listOf } from '../resources.ts'
+import { heldScope } from '../scopes.ts'
 import type { Grant, GrantCall } from '../token-endpoint.ts'
 
 export type CodeGrantDeps = {
@@ -32,8 +33,9 @@ export function createCodeGrant(deps: CodeGrantDeps): Grant {
     )
     switch (outcome.kind) {
       case 'redeemed': {
-        const { session, secret, nonce, claims } = outcome
-        const { scope } = session
+        const { secret, nonce, claims } = outcome
+        const session = { ...outcome.session, audience: heldAudience(outcome.session, client) }
+        const scope = heldScope(session.scope, client)
         return {
           kind: 'session',
           session,

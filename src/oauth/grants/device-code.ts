@@ -1,7 +1,8 @@
 import { OAuthError } from '../../errors.ts'
 import type { RevocationFeed } from '../../tokens/revocation-feed.ts'
 import type { PollStore } from '../device/poll-store.ts'
-import { listOf } from '../resources.ts'
+import { heldAudience, listOf } from '../resources.ts'
+import { heldScope } from '../scopes.ts'
 import type { Grant, GrantCall } from '../token-endpoint.ts'
 
 export type DeviceGrantDeps = {
@@ -32,9 +33,10 @@ export function createDeviceGrant(deps: DeviceGrantDeps): Grant {
     )
     switch (outcome.kind) {
       case 'redeemed': {
-        const { session, secret } = outcome
+        const { secret } = outcome
+        const session = { ...outcome.session, audience: heldAudience(outcome.session, client) }
+        const scope = heldScope(session.scope, client)
         const resources = listOf(form.resource)
-        const { scope } = session
         return { kind: 'session', session, secret, scope, resources, nonce: null, claims: null }
       }
       case 'pending':

@@ -1,9 +1,8 @@
 import { OAuthError, ProblemError } from '../../errors.ts'
 import type { Rotate } from '../../sessions/refresh.ts'
 import type { FindSessionByToken } from '../../sessions/session-lookup.ts'
-import { listOf, requireHeld } from '../resources.ts'
-import type { LiveSession } from '../../sessions/session.ts'
-import { narrowScope, parseScope } from '../scopes.ts'
+import { heldAudience, listOf, requireHeld } from '../resources.ts'
+import { heldScope, narrowScope } from '../scopes.ts'
 import type { Client } from '../client.ts'
 import type { Grant, GrantCall } from '../token-endpoint.ts'
 import type { TokenRequest } from '../token-schemas.ts'
@@ -45,27 +44,6 @@ export function createRefreshGrant(deps: RefreshGrantDeps): Grant {
     narrowScope(heldScope(session.scope, client), scope)
     requireHeld(heldAudience(session, client), listOf(resource))
   }
-}
-
-/** What the client lost since, its tokens lose now (SECURITY T6). */
-function heldScope(scope: string, { scopes }: Client): string {
-  return parseScope(scope)
-    .filter((token) => scopes.includes(token))
-    .join(' ')
-}
-
-/**
- * The same of its audiences. Where none is left the grant is for nobody: it must not become one for this
- * server, which is what a grant without audiences is for.
- * @throws {OAuthError} `invalid_target`
- */
-function heldAudience(
-  { audience }: Pick<LiveSession, 'audience'>,
-  { audiences }: Client
-): string[] {
-  const held = audience.filter((resource) => audiences.includes(resource))
-  if (held.length > 0 || audience.length === 0) return held
-  throw new OAuthError('invalid_target', 'The client may not reach what the grant is for any more.')
 }
 
 function refused(error: unknown): never {

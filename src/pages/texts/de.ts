@@ -125,6 +125,8 @@ export const de = {
   'see your name, username and language': 'Ihren Namen, Benutzernamen und Ihre Sprache sehen',
   'see your e-mail address': 'Ihre E-Mail-Adresse sehen',
   'see your phone number': 'Ihre Telefonnummer sehen',
+  'see your postal address (none is kept here)':
+    'Ihre Postanschrift sehen (hier ist keine gespeichert)',
   'stay connected while you are away': 'verbunden bleiben, während Sie nicht da sind',
   'Back to the application': 'Zurück zur Anwendung',
   'One more step': 'Noch ein Schritt',

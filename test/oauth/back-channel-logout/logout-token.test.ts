@@ -4,11 +4,17 @@ import type { AddressInfo } from 'node:net'
 import { createLocalJWKSet, jwtVerify, type JWTPayload } from 'jose'
 import t from 'tap'
 import { ISSUER, startApp } from '../../support/app.ts'
-import { claimsOf } from '../../support/builders.ts'
+import { claimsOf, givenSession } from '../../support/builders.ts'
 import { eventually } from '../../support/eventually.ts'
 import { headerOf } from '../../support/jws.ts'
 import { givenClient } from '../../support/oauth.ts'
-import { givenPerson, givenTokens, outcomeOf, postAs } from '../../support/oauth-grants.ts'
+import {
+  givenPerson,
+  givenTokens,
+  outcomeOf,
+  postAs,
+  refreshAs
+} from '../../support/oauth-grants.ts'
 
 type Heard = { path: string; type: string; token: string; cookie: string | undefined }
 const heard: Heard[] = []
@@ -122,16 +128,59 @@ void t.test('a logout token shown as another kind: opens nothing (§4)', async (
   t.equal(logout.statusCode, 400)
 })
 
-void t.test('a session with offline_access: goes on, and nobody is told (§2.7)', async (t) => {
-  const client = await givenListener('/offline')
-  const marker = await givenListener('/marker')
-  const person = await givenPerson(app)
-  await givenTokens(app, client, person, { scope: 'openid offline_access' })
-  await givenTokens(app, marker, person)
-  await person.browser.post('/logout', {})
-  await notices('/marker', 1)
-  t.equal(heard.filter(({ path }) => path === '/offline').length, 0)
-})
+void t.test(
+  'a grant with offline_access: its application hears that the login has ended, and keeps its refresh token (§2.5, §2.7)',
+  async (t) => {
+    const client = await givenListener('/offline')
+    const online = await givenListener('/online')
+    const person = await givenPerson(app)
+    const elsewhere = await givenPerson(app)
+    const tokens = await givenTokens(app, client, person, { scope: 'openid offline_access' })
+    await givenTokens(app, client, elsewhere, { scope: 'openid offline_access' })
+    await givenTokens(app, online, person)
+    await person.browser.post('/logout', {})
+    await notices('/online', 1)
+    const [notice] = await notices('/offline', 1)
+    const { sub, sid } = claimsOf(tokens.id_token)
+    t.match(await verified(notice?.token ?? '', client.id), { sub, sid })
+    const next = await refreshAs(app, client, tokens.refresh_token)
+    t.equal(next.statusCode, 200, next.body)
+    t.equal((await app.get('/oauth/userinfo', next.json().access_token)).statusCode, 200)
+    const [row] = await app.sql(
+      "SELECT count(*)::int AS n FROM audit_event WHERE type = 'session.ended' AND session_id = $1",
+      [sid]
+    )
+    t.equal(row?.['n'], 0, 'it has not ended')
+    t.equal(heard.filter(({ path }) => path === '/offline').length, 1, 'nor has anybody else’s')
+    t.equal(heard.filter(({ path }) => path === '/online').length, 1)
+  }
+)
+
+void t.test(
+  'a password that is changed elsewhere: ends grants with offline_access too, told once (§2.5)',
+  async (t) => {
+    const client = await givenListener('/changed')
+    const person = await givenPerson(app)
+    const { id_token: idToken } = await givenTokens(app, client, person, {
+      scope: 'openid offline_access'
+    })
+    const { accessToken } = await givenSession(app, person.user)
+    const body = {
+      current_password: person.user.password,
+      new_password: 'another-Horse-71-battery'
+    }
+    const headers = { authorization: `Bearer ${accessToken}` }
+    const answer = await app.post('/users/change-password', body, headers)
+    t.equal(answer.statusCode, 200, answer.body)
+    const [notice] = await notices('/changed', 1)
+    t.equal(claimsOf(notice?.token ?? '')['sid'], claimsOf(idToken)['sid'])
+    await eventually('no notice waits', async () => {
+      const sql = "SELECT 1 FROM outbox_message WHERE kind = 'logout_notice' AND sent_at IS NULL"
+      return (await app.sql(sql)).length === 0
+    })
+    t.equal(heard.filter(({ path }) => path === '/changed').length, 1)
+  }
+)
 
 void t.test('the metadata: says so (§2.1)', async (t) => {
   const metadata = (await app.get('/.well-known/openid-configuration')).json()

@@ -12,6 +12,7 @@ const user = await givenUser(app)
 // eslint-disable-next-line @typescript-eslint/no-deprecated
 const http = { [o.allowInsecureRequests]: true }
 const issuer = new URL(app.issuer)
+const HOME = 'https://shop.example/bye'
 const KEYS = { modulusLength: 2_048, extractable: true }
 
 for (const algorithm of ['oidc', 'oauth2'] as const) {
@@ -47,6 +48,7 @@ async function wayOf(
     token_endpoint_auth_method: method,
     jwks,
     audiences: ['https://api.example'],
+    post_logout_redirect_uris: [HOME],
     dpop_bound_access_tokens: dpop,
     require_pushed_authorization_requests: by.endsWith('par')
   })
@@ -102,20 +104,17 @@ for (const [method, by, dpop] of [
         o.generateRandomState(),
         o.generateRandomNonce()
       ]
-      const url = await urlOf(
-        way,
-        {
-          response_type: 'code',
-          redirect_uri: REDIRECT_URI,
-          scope: 'openid email',
-          code_challenge: await o.calculatePKCECodeChallenge(verifier),
-          code_challenge_method: 'S256',
-          ...{ state, nonce },
-          ...(by === 'form_post' && { response_mode: by })
-        },
-        proofs
-      )
-      const { told } = await openHttpBrowser(app.issuer).visit(url, user)
+      const asked = {
+        response_type: 'code',
+        redirect_uri: REDIRECT_URI,
+        scope: 'openid email',
+        code_challenge: await o.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: 'S256',
+        ...{ state, nonce },
+        ...(by === 'form_post' && { response_mode: by })
+      }
+      const browser = openHttpBrowser(app.issuer)
+      const { told } = await browser.visit(await urlOf(way, asked, proofs), user)
       const callback = o.validateAuthResponse(as, client, new URLSearchParams(told), state)
       const answer = await o.authorizationCodeGrantRequest(
         as,
@@ -167,6 +166,23 @@ for (const [method, by, dpop] of [
         .processRefreshTokenResponse(as, client, late)
         .catch((error: unknown) => error)
       t.match(refused, { error: 'invalid_grant' })
+
+      const leave = new URL(as.end_session_endpoint ?? '')
+      leave.search = new URLSearchParams({
+        id_token_hint: tokens.id_token ?? '',
+        post_logout_redirect_uri: HOME,
+        state
+      }).toString()
+      const { url: home } = await browser.visit(leave, user)
+      t.equal(home.href, `${HOME}?state=${state}`)
+      const { told: silent } = await browser.visit(
+        await urlOf(way, { ...asked, prompt: 'none' }, proofs),
+        user
+      )
+      const guest = t.throws(() =>
+        o.validateAuthResponse(as, client, new URLSearchParams(silent), state)
+      )
+      t.match(guest, { error: 'login_required' }, 'nobody is logged in any more')
     }
   )
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
 import { startConformance } from '../../support/conformance.ts'
+import { formOf } from '../../support/http-browser.ts'
 import { encode } from '../../support/jws.ts'
 import { eventually } from '../../support/eventually.ts'
 
@@ -34,8 +35,11 @@ function modified(token: string): string {
   return `${head}.${encode(forged)}.${signature}`
 }
 
-/** What is asked for, by the suite's names; null is a page of ours, with nobody sent anywhere. */
-const MODULES: Record<string, [(hint: string) => Record<string, string>, string | null]> = {
+/** Where somebody comes to rest: at the application, or on a page of ours that says what has become of them. */
+type End = string | { page: 'refused' | 'asks' | 'logged out' }
+
+/** What is asked for, by the suite's names. */
+const MODULES: Record<string, [(hint: string) => Record<string, string>, End]> = {
   'oidcc-rp-initiated-logout': [
     (id_token_hint) => ({ id_token_hint, post_logout_redirect_uri: op.home, state: 's1' }),
     `${op.home}?state=s1`
@@ -46,7 +50,7 @@ const MODULES: Record<string, [(hint: string) => Record<string, string>, string 
   ],
   'oidcc-rp-initiated-logout-bad-post-logout-redirect-uri': [
     (id_token_hint) => ({ id_token_hint, post_logout_redirect_uri: `${op.home}/x`, state: 's1' }),
-    null
+    { page: 'refused' }
   ],
   'oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri': [
     (id_token_hint) => ({
@@ -54,39 +58,51 @@ const MODULES: Record<string, [(hint: string) => Record<string, string>, string 
       post_logout_redirect_uri: `${op.home}?foo=bar`,
       state: 's1'
     }),
-    null
+    { page: 'refused' }
   ],
   'oidcc-rp-initiated-logout-modified-id-token-hint': [
     (hint) => ({ id_token_hint: modified(hint), post_logout_redirect_uri: op.home, state: 's1' }),
-    null
+    { page: 'refused' }
   ],
   'oidcc-rp-initiated-logout-bad-id-token-hint': [
     () => ({ id_token_hint: 'x.y.z', post_logout_redirect_uri: op.home, state: 's1' }),
-    null
+    { page: 'refused' }
   ],
   'oidcc-rp-initiated-logout-no-id-token-hint': [
     () => ({ post_logout_redirect_uri: op.home, state: 's1' }),
-    null
+    { page: 'refused' }
   ],
-  'oidcc-rp-initiated-logout-no-params': [() => ({}), null],
+  'oidcc-rp-initiated-logout-no-params': [() => ({}), { page: 'asks' }],
   'oidcc-rp-initiated-logout-no-post-logout-redirect-uri': [
     (id_token_hint) => ({ id_token_hint, state: 's1' }),
-    null
+    { page: 'logged out' }
   ],
-  'oidcc-rp-initiated-logout-only-state': [() => ({ state: 's1' }), null]
+  'oidcc-rp-initiated-logout-only-state': [() => ({ state: 's1' }), { page: 'asks' }]
 }
 
 for (const [name, [make, expected]] of Object.entries(MODULES)) {
   void t.test(`RP-initiated logout OP, ${name}`, async (t) => {
     const { browser, tokens } = await op.run(t)
     const rest = await browser.visit(urlOf(make(tokens['id_token'] ?? '')), op.whoIsAt(browser))
-    if (expected === null) {
-      t.equal(rest.url.origin, op.app.issuer)
+    const isLoggedIn = async () => {
+      const { told } = await op.authorize(op.ask(op.client, { prompt: 'none' }, browser))
+      if (told['code'] === undefined) t.match(told['error'], /_required$/)
+      return told['code'] !== undefined
+    }
+    if (typeof expected === 'string') {
+      t.equal(rest.url.href, expected)
+      t.notOk(await isLoggedIn(), 'nobody is logged in any more')
       return
     }
-    t.equal(rest.url.href, expected)
-    const after = await op.authorize(op.ask(op.client, { prompt: 'none' }, browser))
-    t.match(after.told['error'], /_required$/, 'nobody is logged in any more')
+    t.equal(rest.url.origin, op.app.issuer, 'nobody is sent anywhere')
+    t.equal(rest.status, expected.page === 'refused' ? 400 : 200)
+    t.equal(await isLoggedIn(), expected.page !== 'logged out')
+    const form = formOf(rest.html)
+    if (expected.page !== 'asks') return
+    t.equal(form?.action, '/oauth/logout/confirm')
+    const said = await browser.load(new URL('/oauth/logout/confirm', end), form?.fields ?? {})
+    t.match(said, { status: 200, location: null })
+    t.notOk(await isLoggedIn(), 'after a yes')
   })
 }
 

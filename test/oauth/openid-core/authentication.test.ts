@@ -97,6 +97,26 @@ void t.test('prompt=consent: asked again, though it was agreed (§3.1.2.1)', asy
 })
 
 void t.test(
+  'a request that comes to no scopes: asked about once, and prompt=none works after (§3.1.2.1)',
+  async (t) => {
+    const bare = await givenClient(app, { scope: 'openid' })
+    const url = new URL(pkceUrl(bare), 'http://x')
+    url.searchParams.delete('scope')
+    const target = url.pathname + url.search
+    const silent = async () => (await outcomeOf(person.browser, `${target}&prompt=none`)).told
+    t.equal((await silent())?.['error'], 'consent_required')
+    const asked = await outcomeOf(person.browser, target)
+    t.equal(asked.page, '/consent')
+    const form = { request: requestIdOf(asked.location), decision: 'allow' }
+    await person.browser.post('/consent', form)
+    t.ok((await outcomeOf(person.browser, target)).told?.['code'], 'not asked again')
+    t.ok((await silent())?.['code'])
+    await person.browser.post('/account/apps/revoke', { client_id: bare.id })
+    t.equal((await silent())?.['error'], 'consent_required', 'until it is taken back')
+  }
+)
+
+void t.test(
   'max_age: a younger login will do, an older one will not; auth_time tells (§3.1.2.1, §2)',
   async (t) => {
     t.ok((await outcomeOf(person.browser, pkceUrl(ours, { max_age: '10000' }))).told?.['code'])
@@ -156,6 +176,40 @@ for (const [what, hint] of [
       t.equal(told?.['error'], 'login_required')
     }
   )
+}
+
+for (const [what, unreadable] of [
+  ['garbage', async () => Promise.resolve('x')],
+  ['an access token', async () => (await givenTokens(app, ours, person)).access_token],
+  ['of a key that was dropped', async () => droppedHint(person)]
+] as const) {
+  void t.test(
+    `id_token_hint that is ${what}, without prompt: invalid_request at once, for no login would do (§3.1.2.1)`,
+    async (t) => {
+      const url = pkceUrl(ours, { id_token_hint: await unreadable() })
+      for (const browser of [person.browser, openBrowser(app)]) {
+        const { told, page } = await outcomeOf(browser, url)
+        t.equal(page, null, 'nobody is sent to the login')
+        t.match(told, { error: 'invalid_request', error_description: /id_token_hint/ })
+      }
+      const answer = await person.browser.post('/oauth/authorize', queryOf(url))
+      const held = await outcomeOf(person.browser, String(answer.headers.location))
+      t.equal(held.told?.['error'], 'invalid_request', 'posted as well')
+    }
+  )
+}
+
+/** An ID token of the person, as it stands with a key that is in other hands now. */
+async function droppedHint(who: Person): Promise<string> {
+  const hint = await hintOf(who, ours)
+  const [head = '', ...rest] = hint.split('.')
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as object
+  const gone = Buffer.from(JSON.stringify({ ...header, kid: 'gone' })).toString('base64url')
+  return [gone, ...rest].join('.')
+}
+
+function queryOf(url: string): Record<string, string> {
+  return Object.fromEntries(new URL(url, 'http://x').searchParams)
 }
 
 void t.test(

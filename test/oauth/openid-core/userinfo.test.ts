@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startApp } from '../../support/app.ts'
 import { claimsOf } from '../../support/builders.ts'
-import { givenClient } from '../../support/oauth.ts'
+import { givenClient, givenCode, redeem } from '../../support/oauth.ts'
 import {
   givenPerson,
   givenTokens,
@@ -56,6 +56,14 @@ for (const [scope, expected] of [
   })
 }
 
+void t.test('scope address: granted, and the person reads that none is kept (§5.4)', async (t) => {
+  const reader = await givenPerson(app)
+  const { location } = await outcomeOf(reader.browser, pkceUrl(client, { scope: 'openid address' }))
+  t.match((await reader.browser.get(location)).body, 'see your postal address (none is kept here)')
+  const tokens = await givenTokens(app, client, reader, { scope: 'openid address' })
+  t.equal(tokens.scope, 'openid address')
+})
+
 void t.test('the types of the claims: as §5.1 has them', async (t) => {
   const { access_token: token } = await givenTokens(app, client, person, { scope: EVERYTHING })
   t.match(await userinfo(token), {
@@ -104,6 +112,26 @@ void t.test(
     t.match((await careful.browser.get(location)).body, 'see your e-mail address')
     const silent = await outcomeOf(careful.browser, `${url}&prompt=none`)
     t.equal(silent.told?.['error'], 'consent_required')
+  }
+)
+
+void t.test(
+  'claims behind a scope that the client has lost since: not told any more (§16.17, SECURITY T6)',
+  async (t) => {
+    const loser = await givenClient(app, { scope: 'openid email phone' })
+    const asked = { email: null, phone_number: null }
+    const claims = JSON.stringify({ userinfo: asked, id_token: asked })
+    const grant = await givenCode(app, loser, { claims }, person)
+    const keep = async (...scopes: string[]) =>
+      app.sql('UPDATE client SET scopes = $2 WHERE id = $1', [loser.id, scopes])
+    await keep('openid', 'email')
+    const tokens = (await redeem(app, loser, grant)).json()
+    t.equal(claimsOf(tokens.id_token)['email'], person.user.email)
+    t.notOk('phone_number' in claimsOf(tokens.id_token))
+    t.same(Object.keys(await userinfo(tokens.access_token)).sort(), ['email', 'sub'])
+    await keep('openid')
+    const next = (await refreshAs(app, loser, tokens.refresh_token)).json()
+    t.same(Object.keys(await userinfo(next.access_token)), ['sub'])
   }
 )
 

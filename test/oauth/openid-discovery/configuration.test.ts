@@ -33,7 +33,12 @@ for (const name of [
 void t.test('what §3 requires of the lists: in them', (t) => {
   t.ok(metadata.id_token_signing_alg_values_supported.includes('RS256'))
   t.notOk(metadata.id_token_signing_alg_values_supported.includes('none'))
-  t.ok(metadata.scopes_supported.includes('openid'))
+  t.same(
+    metadata.scopes_supported,
+    ['openid', 'profile', 'email', 'phone', 'address', 'offline_access'],
+    'Core §5.4: all of them can be asked for'
+  )
+  t.notOk(metadata.claims_supported.includes('address'), 'of a postal address nothing is held')
   t.ok(metadata.claims_supported.includes('sub'))
   t.same(metadata.subject_types_supported, ['public', 'pairwise'])
   t.same(metadata.response_modes_supported, ['query', 'form_post'])

@@ -110,3 +110,28 @@ void t.test('access taken back from a client of our own: its session ends too', 
   const sid = String(claimsOf(tokens.access_token)['sid'])
   t.equal((await sessionRow(app, sid)).revoke_reason, 'consent_revoked')
 })
+
+void t.test(
+  'what a client lost between the agreement and the code: not in its tokens (§3.3, SECURITY T6)',
+  async (t) => {
+    const audiences = ['https://one.example', 'https://two.example']
+    const loser = await givenClient(app, { scope: 'openid email orders:read', audiences })
+    const keep = async (scopes: string[], left: string[]) =>
+      app.sql('UPDATE client SET scopes = $2, audiences = $3 WHERE id = $1', [
+        loser.id,
+        scopes,
+        left
+      ])
+    const asked = { scope: 'openid email orders:read' }
+    const grant = await givenCode(app, loser, asked, person)
+    const late = await givenCode(app, loser, asked, person)
+    await keep(['orders:read'], audiences.slice(1))
+    const tokens = (await redeem(app, loser, grant)).json()
+    t.equal(tokens.scope, 'orders:read')
+    t.match(claimsOf(tokens.access_token), { scope: 'orders:read', aud: 'https://two.example' })
+    t.notOk('id_token' in tokens, 'openid is gone too')
+    await keep(['orders:read'], [])
+    const none = await redeem(app, loser, late)
+    t.equal(none.json().error, 'invalid_target', 'never a token for this server instead')
+  }
+)

@@ -174,3 +174,21 @@ void t.test(
     t.equal(row?.['spent_at'], null)
   }
 )
+
+void t.test(
+  'what a client lost between the approval and the poll: not in its tokens (SECURITY T6)',
+  async (t) => {
+    const audiences = ['https://one.example', 'https://two.example']
+    const loser = await givenDeviceClient(app, { scope: 'openid email orders:read', audiences })
+    const device = await givenDevice(app, loser, { scope: 'openid email orders:read' })
+    await decide(browser, device.user_code)
+    await app.sql('UPDATE client SET scopes = $2, audiences = $3 WHERE id = $1', [
+      loser.id,
+      ['orders:read'],
+      audiences.slice(1)
+    ])
+    const tokens = (await poll(app, loser, device.device_code)).json()
+    t.match(claimsOf(tokens.access_token), { scope: 'orders:read', aud: 'https://two.example' })
+    t.notOk('id_token' in tokens, 'openid is gone too')
+  }
+)

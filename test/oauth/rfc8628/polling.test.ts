@@ -4,27 +4,51 @@ import { decide, givenDevice, givenDeviceClient, givenPerson, poll } from '../..
 import { givenDpopKey } from '../../support/dpop.ts'
 import { givenReplicas } from '../../support/replicas.ts'
 
-const { here, there } = await givenReplicas(t)
+const { redis, here, there } = await givenReplicas(t)
 const { browser } = await givenPerson(here)
 const errorOf = (answer: Awaited<ReturnType<typeof poll>>): string => answer.json().error
 
-void t.test('fifty polls at once of two servers, agreed to: one session', async (t) => {
+void t.test(
+  'fifty polls at once of two servers, agreed to, Redis flushed in between: one session',
+  async (t) => {
+    const client = await givenDeviceClient(here)
+    const { device_code: code, user_code: userCode } = await givenDevice(here, client)
+    t.equal(errorOf(await poll(there, client, code)), 'authorization_pending')
+    await decide(browser, userCode)
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async (_, at) => {
+        if (at === 20) await redis.flush()
+        return poll(at % 2 === 0 ? here : there, client, code)
+      })
+    )
+    const winners = answers.filter(({ statusCode }) => statusCode === 200)
+    t.equal(winners.length, 1)
+    const others = answers.filter((answer) => answer !== winners[0])
+    for (const { statusCode } of others.filter((answer) => errorOf(answer) !== 'invalid_grant')) {
+      t.equal(statusCode, 503, 'a server that was too busy said so')
+      t.equal(
+        errorOf(await poll(there, client, code)),
+        'invalid_grant',
+        'and a second try is refused'
+      )
+    }
+    const sql = 'SELECT id, revoked_at FROM session WHERE client_id = $1'
+    const sessions = await here.sql(sql, [client.id])
+    t.equal(sessions.length, 1)
+    t.ok(sessions[0]?.['revoked_at'], 'a code that is shown again ends what it began')
+    t.equal(claimsOf(winners[0]!.json().access_token)['sid'], sessions[0]?.['id'])
+  }
+)
+
+void t.test('a device code that was spent before Redis forgot all: still spent', async (t) => {
   const client = await givenDeviceClient(here)
   const { device_code: code, user_code: userCode } = await givenDevice(here, client)
-  t.equal(errorOf(await poll(there, client, code)), 'authorization_pending')
-  await decide(browser, userCode)
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, at) => poll(at % 2 === 0 ? here : there, client, code))
-  )
-  const winners = answers.filter(({ statusCode }) => statusCode === 200)
-  t.equal(winners.length, 1)
-  const others = answers.filter((answer) => answer !== winners[0])
-  t.ok(others.every((answer) => errorOf(answer) === 'invalid_grant'))
-  const sql = 'SELECT id, revoked_at FROM session WHERE client_id = $1'
-  const sessions = await here.sql(sql, [client.id])
-  t.equal(sessions.length, 1)
-  t.ok(sessions[0]?.['revoked_at'], 'a code that is shown again ends what it began')
-  t.equal(claimsOf(winners[0]!.json().access_token)['sid'], sessions[0]?.['id'])
+  await redis.flush()
+  t.equal((await decide(browser, userCode)).statusCode, 200, 'a code outlives it')
+  await redis.flush()
+  t.equal((await poll(here, client, code)).statusCode, 200, 'an approval too')
+  await redis.flush()
+  t.equal(errorOf(await poll(there, client, code)), 'invalid_grant')
 })
 
 void t.test(

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ISSUER, startApp } from '../../support/app.ts'
 import { claimsOf, givenSession } from '../../support/builders.ts'
 import { givenDpopKey } from '../../support/dpop.ts'
-import { basic, givenAdmin, postForm } from '../../support/oauth.ts'
+import { basic, givenAdmin, givenCode, postForm, redeem } from '../../support/oauth.ts'
 import { verdict } from '../../support/replicas.ts'
 import { exchange, givenGateway, givenShop, givenTokens, ownToken, STOCK } from './given.ts'
 
@@ -40,6 +40,30 @@ void t.test('a scope that either lacks: cannot be gained (SECURITY O12)', async 
   const answer = await exchange(app, gateway, token)
   t.equal(claimsOf(answer.json().access_token)['scope'], 'orders:read')
 })
+
+void t.test(
+  'claims that the subject token was asked with: told within the scopes of who has it now (SECURITY O12)',
+  async (t) => {
+    const talker = await givenShop(app, gateway, { scope: 'openid email phone' })
+    const claims = JSON.stringify({ userinfo: { email: null, phone_number: null } })
+    const grant = await givenCode(app, talker, { claims })
+    const { access_token: token } = (await redeem(app, talker, grant)).json()
+    t.ok('email' in (await app.get('/oauth/userinfo', token)).json(), 'the client itself is told')
+    const audiences = [ISSUER]
+    const mute = await givenGateway(app, { audiences, resource_server: true })
+    const exchanged = (await exchange(app, mute, token)).json().access_token
+    const answer = await app.get('/oauth/userinfo', exchanged)
+    t.equal(answer.statusCode, 200, answer.body)
+    t.same(Object.keys(answer.json()), ['sub'])
+    const scope = 'openid email'
+    const nosy = await givenGateway(app, { audiences, scope, resource_server: true })
+    const on = (await exchange(app, nosy, exchanged)).json().access_token
+    t.same(Object.keys((await app.get('/oauth/userinfo', on)).json()), ['sub'], 'nor who is next')
+    const direct = (await exchange(app, nosy, token)).json().access_token
+    const told = (await app.get('/oauth/userinfo', direct)).json()
+    t.same(Object.keys(told).sort(), ['email', 'sub'], 'who may know it is told')
+  }
+)
 
 void t.test('a subject token near its end: what is made of it ends with it', async (t) => {
   const { token } = await givenTokens(app, shop)
