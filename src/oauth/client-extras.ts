@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { LINE, Line } from '../http/schemas.ts'
+import { SIGNING_ALGORITHMS } from '../signing/algorithm.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
 export const Uri = Type.String({ minLength: 8, maxLength: 2_048, pattern: LINE })
@@ -18,7 +19,10 @@ export const CLIENT_EXTRAS = {
   contacts: Type.Array(Line(320), { maxItems: 10 }),
   sector_identifier_uri: Uri,
   token_endpoint_auth_signing_alg: Alg,
-  request_object_signing_alg: Alg
+  request_object_signing_alg: Alg,
+  userinfo_signed_response_alg: Type.Enum([...SIGNING_ALGORITHMS], {
+    description: 'Signs what userinfo answers, which is JSON without it; one of SIGNING_ALGORITHMS'
+  })
 }
 export type ClientExtras = {
   [Name in keyof typeof CLIENT_EXTRAS]?: Static<(typeof CLIENT_EXTRAS)[Name]>

@@ -50,7 +50,8 @@ const CLIENT_METADATA = {
   contacts: Nullable(CLIENT_EXTRAS.contacts),
   sector_identifier_uri: Nullable(CLIENT_EXTRAS.sector_identifier_uri),
   token_endpoint_auth_signing_alg: Nullable(CLIENT_EXTRAS.token_endpoint_auth_signing_alg),
-  request_object_signing_alg: Nullable(CLIENT_EXTRAS.request_object_signing_alg)
+  request_object_signing_alg: Nullable(CLIENT_EXTRAS.request_object_signing_alg),
+  userinfo_signed_response_alg: Nullable(CLIENT_EXTRAS.userinfo_signed_response_alg)
 }
 
 /** What only an operator says of a client. */

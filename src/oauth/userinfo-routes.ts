@@ -1,14 +1,15 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { oauthErrors } from '../http/schemas.ts'
 import { readShownToken } from './shown-token.ts'
-import type { Userinfo } from './userinfo.ts'
+import type { Userinfo, UserinfoAnswer } from './userinfo.ts'
 
 const UserinfoForm = Type.Union([
   Type.Object({ access_token: Type.Optional(Type.String({ maxLength: 16_384 })) }),
   Type.Null()
 ])
-const UserinfoAnswer = Type.Object({ sub: Type.String() }, { additionalProperties: true })
+const UserinfoBody = Type.Object({ sub: Type.String() }, { additionalProperties: true })
 
 export type UserinfoRoutesOptions = { userinfo: Userinfo }
 
@@ -21,12 +22,21 @@ export const userinfoRoutes: FastifyPluginCallbackTypebox<UserinfoRoutesOptions>
     tags: ['oauth'],
     summary: 'Who the token is for (OpenID Connect Core §5.3)',
     security: [{ bearer: [] }],
-    response: { 200: UserinfoAnswer, ...oauthErrors(400, 401, 403) }
+    response: {
+      200: {
+        description: 'A JWT for a client with userinfo_signed_response_alg (§5.3.2)',
+        content: {
+          'application/json': { schema: UserinfoBody },
+          'application/jwt': { schema: Type.String() }
+        }
+      },
+      ...oauthErrors(400, 401, 403)
+    }
   }
   const config = { access: 'public' as const }
 
-  app.get('/oauth/userinfo', { config, schema }, ({ headers, method }) =>
-    userinfo(readShownToken(headers), method)
+  app.get('/oauth/userinfo', { config, schema }, async ({ headers, method }, reply) =>
+    send(reply, await userinfo(readShownToken(headers), method))
   )
 
   app.post(
@@ -39,7 +49,16 @@ export const userinfoRoutes: FastifyPluginCallbackTypebox<UserinfoRoutesOptions>
         body: UserinfoForm
       }
     },
-    ({ headers, method, body }) => userinfo(readShownToken(headers, body?.access_token), method)
+    async ({ headers, method, body }, reply) =>
+      send(reply, await userinfo(readShownToken(headers, body?.access_token), method))
   )
   done()
+}
+
+function send(reply: FastifyReply, answer: UserinfoAnswer): FastifyReply {
+  if (answer.kind === 'json') return reply.send(answer.claims)
+  return reply
+    .type('application/jwt')
+    .serializer((jwt: unknown) => String(jwt))
+    .send(answer.jwt)
 }
