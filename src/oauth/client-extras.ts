@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { LINE, Line } from '../http/schemas.ts'
+import { SIGNING_ALGORITHMS } from '../signing/algorithm.ts'
 import { CLIENT_ALGS } from './metadata.ts'
 
 export const Uri = Type.String({ minLength: 8, maxLength: 2_048, pattern: LINE })
@@ -24,7 +25,10 @@ export const CLIENT_EXTRAS = {
     maximum: 999_999_999,
     description: 'Seconds since the login, where a request has no `max_age`'
   }),
-  require_auth_time: Type.Boolean({ description: 'Kept; every ID token has `auth_time`' })
+  require_auth_time: Type.Boolean({ description: 'Kept; every ID token has `auth_time`' }),
+  userinfo_signed_response_alg: Type.Enum([...SIGNING_ALGORITHMS], {
+    description: 'Signs what userinfo answers, which is JSON without it; one of SIGNING_ALGORITHMS'
+  })
 }
 export type ClientExtras = {
   [Name in keyof typeof CLIENT_EXTRAS]?: Static<(typeof CLIENT_EXTRAS)[Name]>

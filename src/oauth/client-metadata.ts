@@ -52,7 +52,8 @@ const CLIENT_METADATA = {
   token_endpoint_auth_signing_alg: Nullable(CLIENT_EXTRAS.token_endpoint_auth_signing_alg),
   request_object_signing_alg: Nullable(CLIENT_EXTRAS.request_object_signing_alg),
   default_max_age: Nullable(CLIENT_EXTRAS.default_max_age),
-  require_auth_time: Nullable(CLIENT_EXTRAS.require_auth_time)
+  require_auth_time: Nullable(CLIENT_EXTRAS.require_auth_time),
+  userinfo_signed_response_alg: Nullable(CLIENT_EXTRAS.userinfo_signed_response_alg)
 }
 
 /** What only an operator says of a client. */

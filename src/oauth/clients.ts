@@ -65,6 +65,7 @@ export function createClients(deps: ClientsDeps) {
     // What was chosen once stays as it is: its ring may be away for a while.
     if (
       'id_token_signed_response_alg' in changes ||
+      'userinfo_signed_response_alg' in changes ||
       'access_token_signed_response_alg' in changes
     ) {
       requireRings(policy)

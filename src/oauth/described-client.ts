@@ -42,7 +42,6 @@ export const DescribedClient = Type.Partial(
     require_pushed_authorization_requests: Type.Boolean(),
     dpop_bound_access_tokens: Type.Boolean(),
     id_token_signed_response_alg: Name,
-    userinfo_signed_response_alg: Name,
     id_token_encrypted_response_alg: Name,
     userinfo_encrypted_response_alg: Name,
     request_object_encryption_alg: Name
@@ -91,10 +90,6 @@ const ENCRYPTED = [
 
 /** Protection that was asked for and is not there must not be passed over in silence. */
 function refuseUnsupported(body: DescribedClient): void {
-  const { userinfo_signed_response_alg } = body
-  if (userinfo_signed_response_alg !== undefined) {
-    throw invalidMetadata('userinfo_signed_response_alg is not supported: userinfo answers JSON.')
-  }
   for (const name of ENCRYPTED) {
     if (body[name] !== undefined) throw invalidMetadata(`${name} is not supported.`)
   }

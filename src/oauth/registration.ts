@@ -16,7 +16,7 @@ import {
   type RegistrationPolicy
 } from './registration-policy.ts'
 import type { RegisteredClient, RegistrationStore } from './registration-store.ts'
-import type { RequireRings } from './ring-rule.ts'
+import { choosesRing, type RequireRings } from './ring-rule.ts'
 import type { RequireSector } from './sector.ts'
 
 /** What is sent to register, and to change a registration; the last two only count there (RFC 7592 §2.2). */
@@ -111,7 +111,7 @@ export function createRegistration(deps: RegistrationDeps) {
     const requireDpop = before.requireDpop || described.requireDpop
     const { accessTokenAlg } = before
     const wanted = { ...described, requirePar, requireDpop, accessTokenAlg }
-    if (described.idTokenAlg !== before.idTokenAlg) requireRings(described)
+    if (choosesRing(described, before)) requireRings(described)
     await requireSector(wanted)
     const isNew = hasSecret(wanted.authMethod) && !hasSecret(before.authMethod)
     const secret = isNew ? newSecret() : null

@@ -241,6 +241,8 @@ export function openOAuth(deps: OAuthDeps) {
       revocationFeed
     }),
     userinfo: createUserinfo({
+      keyRing: signing.keyRing,
+      signJwt: signing.signJwt,
       checkToken,
       findClient,
       issuer,

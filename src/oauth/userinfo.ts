@@ -1,6 +1,8 @@
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { OAuthError } from '../errors.ts'
+import type { SignJwt } from '../signing/jwt-signer.ts'
+import type { KeyRing } from '../signing/key-ring.ts'
 import type { TokenCheck } from '../tokens/token-check.ts'
 import { identitiesOf, type TokenIdentity } from '../tokens/token-identity.ts'
 import { claimsAbout, claimsWithin, type ClaimsRequest } from './claims.ts'
@@ -15,23 +17,29 @@ export type FindGrant = (
 
 export type Userinfo = ReturnType<typeof createUserinfo>
 
+/** OpenID Connect Core §5.3.2: JSON, or a JWT where the client has registered for that. */
+export type UserinfoAnswer =
+  { kind: 'json'; claims: Record<string, unknown> } | { kind: 'jwt'; jwt: string }
+
 export type UserinfoDeps = {
   checkToken: TokenCheck
   findGrant: FindGrant
   findClient: (id: string) => Promise<Client | null>
   requireBinding: RequireBinding
+  keyRing: KeyRing
+  signJwt: SignJwt
   issuer: string
 }
 
 /** OpenID Connect Core §5.3: what the client may know about whoever its token is for. */
 export function createUserinfo(deps: UserinfoDeps) {
-  const { checkToken, findGrant, findClient, requireBinding, issuer } = deps
+  const { checkToken, findGrant, findClient, requireBinding, keyRing, signJwt, issuer } = deps
 
   /** @throws {OAuthError} `invalid_token`, `insufficient_scope` */
   return async function userinfo(
     shown: ShownToken,
     { method, origin }: { method: string; origin: RequestOrigin }
-  ): Promise<Record<string, unknown>> {
+  ): Promise<UserinfoAnswer> {
     const claims = await checkToken(shown.token, issuer)
     if (claims === null) throw invalidToken('not a live token for this server')
     await requireBinding(claims, shown, { method, url: `${issuer}/oauth/userinfo` })
@@ -44,7 +52,21 @@ export function createUserinfo(deps: UserinfoDeps) {
     const { user } = grant
     origin.tell?.({ userId: user.id, sessionId: claims.sid })
     const requested = await within(grant.claims, claims)
-    return { ...claimsAbout(user, scopes, requested?.userinfo), sub: claims.sub }
+    const told = { ...claimsAbout(user, scopes, requested?.userinfo), sub: claims.sub }
+    return answer(told, await findClient(claims.client_id))
+  }
+
+  async function answer(
+    claims: Record<string, unknown>,
+    client: Client | null
+  ): Promise<UserinfoAnswer> {
+    if (client === null) throw invalidToken('its client is disabled')
+    const chosen = client.metadata.userinfo_signed_response_alg
+    if (chosen === undefined) return { kind: 'json', claims }
+    // Of a ring that is there no more, RS256 takes the place, as for ID tokens.
+    const { alg } = keyRing.signingKey(chosen)
+    const jwt = await signJwt('JWT', { ...claims, iss: issuer, aud: client.id }, alg)
+    return { kind: 'jwt', jwt }
   }
 
   /**

@@ -84,6 +84,8 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
         returnsTo: hostOf(to.redirectUri),
         person: user.email,
         scopes: scopes.map(describeScope),
+        termsUri: client.metadata.tos_uri,
+        policyUri: client.metadata.policy_uri,
         requestId,
         otherPath: loginPath(resumePath(requestId))
       }

@@ -11,6 +11,8 @@ export type Rest = {
   html: string
   /** The paths of our pages on the way. */
   pages: string[]
+  /** What they showed, by path. */
+  shown: Map<string, string>
 }
 
 export type Visit = {
@@ -68,6 +70,7 @@ export function openHttpBrowser(issuer: string) {
     { email, password = PASSWORD, decision = 'allow' }: Visit
   ): Promise<Rest> {
     const pages: string[] = []
+    const shown = new Map<string, string>()
     let [url, form]: [URL, Record<string, string> | undefined] = [new URL(start), undefined]
     for (let steps = 0; steps < 20; steps += 1) {
       if (url.origin !== issuer) {
@@ -76,14 +79,15 @@ export function openHttpBrowser(issuer: string) {
           url,
           form && { method: 'POST', body: new URLSearchParams(form) }
         )
-        return { url, status: 0, told, request, html: '', pages }
+        return { url, status: 0, told, request, html: '', pages, shown }
       }
       pages.push(url.pathname)
       const { status, location, html } = await load(url, form)
+      if (html !== '') shown.set(url.pathname, html)
       const next = status === 200 ? formOf(html) : null
       if (location !== null) [url, form] = [new URL(location, url), undefined]
       else if (next === null || next.action === '/oauth/logout/confirm') {
-        return { url, status, told: {}, request: new Request(url), html, pages }
+        return { url, status, told: {}, request: new Request(url), html, pages, shown }
       } else {
         const typed = next.action === '/login' ? { email, password } : {}
         const pressed = next.action === '/consent' ? { decision } : {}

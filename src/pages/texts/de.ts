@@ -114,6 +114,9 @@ export const de = {
 
   // Letting applications and devices in.
   'Let {client} in?': '{client} zulassen?',
+  'What {client} says:': 'Was {client} dazu sagt:',
+  'terms of service': 'Nutzungsbedingungen',
+  'privacy policy': 'Datenschutzerklärung',
   '<strong>{client}</strong> at {host} wants to:': '<strong>{client}</strong> unter {host} möchte:',
   '<strong>{client}</strong> wants to:': '<strong>{client}</strong> möchte:',
   'Afterwards you are sent to <strong>{host}</strong>. Go on only if you came from there.':
