@@ -3,9 +3,8 @@ import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
 import {
-  createConnection,
   createConnectionWatch,
-  requireUnbroken,
+  lendConnection,
   runOnConnection,
   type Connection,
   type Statement
@@ -40,6 +39,8 @@ export type PostgresOptions = {
 const GRACE_MS = 200
 /** Of any transaction, from BEGIN to COMMIT. */
 const TRANSACTION_MS = 5_000
+/** Prisma rolls back by a timer of its own while the work goes on: what we ask must never come after that. */
+const ROLLBACK_MARGIN_MS = 500
 
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
@@ -83,12 +84,11 @@ export function openPostgres(options: PostgresOptions) {
       (clientOf) =>
         new Promise((resolve, reject) => {
           const watched = async (tx: Prisma.TransactionClient) => {
-            const client = clientOf()
+            const lent = { namedStatements, limitMs: TRANSACTION_MS - ROLLBACK_MARGIN_MS }
             try {
-              const connection = createConnection(client, namedStatements)
-              const result = await work(withConnection(tx, connection))
-              requireUnbroken(client)
-              return result
+              return await lendConnection(clientOf(), lent, (connection) =>
+                work(withConnection(tx, connection))
+              )
             } catch (error) {
               if (faultOf(error) === 'unavailable') {
                 reject(new UnavailableError('Postgres does not answer', error))
@@ -129,7 +129,7 @@ export function openPostgres(options: PostgresOptions) {
     return guard('transaction', () =>
       runOnConnection(
         pool,
-        (client) => work(createConnection(client, namedStatements)),
+        (client) => lendConnection(client, { namedStatements, limitMs: TRANSACTION_MS }, work),
         TRANSACTION_MS
       )
     )

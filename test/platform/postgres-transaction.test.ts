@@ -100,3 +100,18 @@ void t.test('a transaction over its limit: 503, and it never commits', async (t)
   t.strictSame(await steps(), [])
   t.strictSame((await pool.query('SELECT 1 AS one')).rows, [{ one: 1 }])
 })
+
+void t.test('a transaction, when its work goes on after the end: asks nothing more', async (t) => {
+  for (const kind of ['hotTransaction', 'transaction'] as const) {
+    const { postgres, steps } = await givenSteps(t)
+    const ended = Promise.withResolvers<undefined>()
+    const late: Promise<unknown>[] = []
+    await postgres[kind](async (tx) => {
+      await tx.query(ADD, ['in time'])
+      late.push(ended.promise.then(() => tx.query(ADD, ['late'])))
+    })
+    ended.resolve(undefined)
+    await t.rejects(late[0]!, { code: 'service_unavailable' })
+    t.strictSame(await steps(), ['in time'])
+  }
+})

@@ -11,13 +11,31 @@ export type Connection = {
   query: <Row extends QueryResultRow>(statement: Statement, values: unknown[]) => Promise<Row[]>
 }
 
-/** @param namedStatements off where a pooler gives each transaction another connection */
-export function createConnection(client: ClientBase, namedStatements: boolean): Connection {
-  return {
-    async query<Row extends QueryResultRow>({ name, text }: Statement, values: unknown[]) {
-      const statement = namedStatements ? { name, text, values } : { text, values }
-      return (await client.query<Row>(statement)).rows
-    }
+export type ConnectionOptions = {
+  /** Off where a pooler gives each transaction another connection. */
+  namedStatements: boolean
+  /** From then on nothing is asked any more: the transaction is over, and the connection may be somebody else's. */
+  limitMs: number
+}
+
+/** Runs `work` with a connection that is of use to it alone, and only until it ends. */
+export async function lendConnection<T>(
+  client: ClientBase,
+  { namedStatements, limitMs }: ConnectionOptions,
+  work: (connection: Connection) => Promise<T>
+): Promise<T> {
+  let endsAtMs = performance.now() + limitMs
+  async function query<Row extends QueryResultRow>({ name, text }: Statement, values: unknown[]) {
+    if (performance.now() >= endsAtMs) throw new UnavailableError('the transaction is over')
+    const statement = namedStatements ? { name, text, values } : { text, values }
+    return (await client.query<Row>(statement)).rows
+  }
+  try {
+    const result = await work({ query })
+    requireUnbroken(client)
+    return result
+  } finally {
+    endsAtMs = 0
   }
 }
 
@@ -43,7 +61,6 @@ export async function runOnConnection<T>(
     await client.query('BEGIN')
     const result = await work(client)
     if (limit.isOver) throw new UnavailableError('the transaction took too long')
-    requireUnbroken(client)
     await client.query('COMMIT')
     return result
   } catch (error) {
@@ -67,7 +84,7 @@ export function noteFailures(client: ClientBase & Pick<Client, 'connection'>): v
 }
 
 /** After a failed statement a COMMIT is a ROLLBACK that Postgres calls no error: it must not pass for done. */
-export function requireUnbroken(client: ClientBase): void {
+function requireUnbroken(client: ClientBase): void {
   if (broken.has(client)) throw new Error('A statement failed before the end.')
 }
 
