@@ -4,6 +4,7 @@ import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
 import {
   createConnectionWatch,
+  driverQuery,
   lendConnection,
   runOnConnection,
   type Connection,
@@ -105,11 +106,11 @@ export function openPostgres(options: PostgresOptions) {
 
   /** Runs a named statement. `values` follow its $1, $2 … */
   async function query<Row extends QueryResultRow>(
-    { name, text }: Statement,
+    statement: Statement,
     values: unknown[]
   ): Promise<Row[]> {
-    const statement = namedStatements ? { name, text, values } : { text, values }
-    const result = await guard('statement', () => inTime(pool.query<Row>(statement)))
+    const asked = driverQuery(statement, values, namedStatements)
+    const result = await guard('statement', () => inTime(pool.query<Row>(asked)))
     return result.rows
   }
 

@@ -5,6 +5,11 @@ import { UnavailableError } from '../../errors.ts'
 /** One prepared statement: `name` is what Postgres keeps its plan under, per connection. */
 export type Statement = { name: string; text: string }
 
+/** @param isNamed false where a pooler gives each transaction another connection */
+export function driverQuery({ name, text }: Statement, values: unknown[], isNamed: boolean) {
+  return isNamed ? { name, text, values } : { text, values }
+}
+
 /** One connection, within a transaction that ends with the work. */
 export type Connection = {
   /** Runs a named statement. `values` follow its $1, $2 … */
@@ -25,10 +30,9 @@ export async function lendConnection<T>(
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
   let endsAtMs = performance.now() + limitMs
-  async function query<Row extends QueryResultRow>({ name, text }: Statement, values: unknown[]) {
+  async function query<Row extends QueryResultRow>(statement: Statement, values: unknown[]) {
     if (performance.now() >= endsAtMs) throw new UnavailableError('the transaction is over')
-    const statement = namedStatements ? { name, text, values } : { text, values }
-    return (await client.query<Row>(statement)).rows
+    return (await client.query<Row>(driverQuery(statement, values, namedStatements))).rows
   }
   try {
     const result = await work({ query })
