@@ -62,10 +62,7 @@ export function createProfileStore(deps: ProfileStoreDeps) {
     username: string | null
   ): Promise<boolean> {
     if (username !== null) {
-      const claim = { username, holderId: user.id, emailIndex: null, seconds: 1 }
-      if (!(await claimUsername(tx, claim))) {
-        return false
-      }
+      if (!(await claimUsername(tx, { username, holderId: user.id, seconds: 1 }))) return false
       await tx.username.update({ where: { username }, data: { expiresAt: null } })
     }
     await tx.user.update({ where: { id: user.id }, data: { username } })

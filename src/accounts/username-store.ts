@@ -6,16 +6,12 @@ import { byAddress } from './address-statement.ts'
 /** Who wants a username: a registration, and the address it is for; a user who has one already is for none. */
 export type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex | null }
 
-/**
- * Reserves a username for `seconds`. One statement decides: it is free, its reservation has expired, or
- * it was reserved for the same address before, verified since or not.
- */
+/** Reserves a username for `seconds`. One statement decides: it is free, or its reservation has expired. */
 export async function claimUsername(
   tx: Connection,
-  { username, holderId, emailIndex, seconds }: UsernameClaim & { seconds: number }
+  { username, holderId, seconds }: Omit<UsernameClaim, 'emailIndex'> & { seconds: number }
 ): Promise<boolean> {
-  const values = [emailIndex?.value ?? null, username, holderId, seconds]
-  return (await tx.query(CLAIM(emailIndex), values)).length === 1
+  return (await tx.query(CLAIM, [username, holderId, seconds])).length === 1
 }
 
 /** Turns the reservation into possession; false when it was lost meanwhile. */
@@ -47,18 +43,15 @@ export async function releaseUsername(tx: Connection, holderId: string): Promise
 const isReservedFor = (column: string) => `
   expires_at IS NOT NULL AND holder_id IN (SELECT id FROM registration WHERE ${column} = $1)`
 
-const CLAIM = byAddress(
-  'username_claim',
-  (column) => `
+const CLAIM = {
+  name: 'username_claim',
+  text: `
     INSERT INTO username (username, holder_id, expires_at)
-    VALUES ($2, $3::uuid, latchkey_now() + make_interval(secs => $4))
+    VALUES ($1, $2::uuid, latchkey_now() + make_interval(secs => $3))
     ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = excluded.expires_at
      WHERE username.expires_at <= latchkey_now()
-        OR (username.expires_at IS NOT NULL AND username.holder_id IN
-              (SELECT id FROM registration WHERE ${column} = $1
-               UNION ALL SELECT id FROM users WHERE ${column} = $1))
     RETURNING 1`
-)
+}
 
 const KEEP = byAddress(
   'username_keep',
@@ -102,7 +95,7 @@ export async function takeUsernames(tx: Transaction, claims: UsernameClaim[]): P
   return taken === claims.length
 }
 
-/** As `claimUsername` judges: free again, or reserved for the same address. */
+/** Free again, or reserved for the same address. */
 function isFreeFor(claims: UsernameClaim[], emailIndex: Prisma.Sql): Prisma.Sql {
   const column = claims[0]?.emailIndex?.column ?? Prisma.sql`email_index`
   return Prisma.sql`(username.expires_at IS NOT NULL AND
