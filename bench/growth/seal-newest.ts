@@ -1,17 +1,9 @@
 import pg from 'pg'
-import {
-  chainKeyOf,
-  eventDigest,
-  GENESIS,
-  sealHash,
-  type SealableEvent
-} from '../../src/audit/chain.ts'
+import { chainKeyOf, eventDigest, GENESIS, sealHash } from '../../src/audit/chain.ts'
+import { EVENT_COLUMNS, type StoredEvent } from '../../src/audit/event-row.ts'
 import type { DataKeys } from '../../src/platform/keys/data-keys.ts'
 
 const NEWEST = 1_000
-const COLUMNS = `id, at, type, user_id AS "userId", actor_id AS "actorId", session_id AS "sessionId",
-  client_id AS "clientId", request_id AS "requestId", address_sealed AS "addressSealed", details`
-
 /**
  * The first seal, over the newest events. Servers go on from it; the older ones stay unsealed, which
  * `npm run doctor` says unless it is told `--since` the time that this gives.
@@ -20,8 +12,8 @@ export async function sealNewest(databaseUrl: string, dataKeys: DataKeys): Promi
   const client = new pg.Client(databaseUrl)
   await client.connect()
   try {
-    const { rows: newest } = await client.query<SealableEvent>(
-      `SELECT * FROM (SELECT ${COLUMNS} FROM audit_event ORDER BY id DESC LIMIT ${NEWEST}) AS newest ORDER BY id`
+    const { rows: newest } = await client.query<StoredEvent>(
+      `SELECT * FROM (SELECT ${EVENT_COLUMNS} FROM audit_event e ORDER BY id DESC LIMIT ${NEWEST}) AS newest ORDER BY id`
     )
     const now = new Date()
     const key = dataKeys.activeAt('audit', now)

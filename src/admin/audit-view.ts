@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import type { TrailEntry } from '../audit/trail.ts'
+import type { TrailEntry } from '../audit/shown-event.ts'
 import type { AuditEntry } from './schemas.ts'
 
 /** An event on the wire. */

@@ -1,14 +1,14 @@
 import type { AuditSeal } from '../platform/prisma/client.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import type { SealableEvent, SealedEvent } from './chain.ts'
-import { EVENT_COLUMNS } from './seal-store.ts'
+import type { SealedEvent } from './chain.ts'
+import { EVENT_COLUMNS, type StoredEvent } from './event-row.ts'
 
 /** Some hundred kilobytes at a time: seals with all that they cover, and events. */
 const SEALS_PER_PAGE = 50
 const EVENTS_PER_PAGE = 20_000
 
 /** An event of a seal; `event` is null where its row is gone. */
-export type CoveredEvent = SealedEvent & { seal: number; event: SealableEvent | null }
+export type CoveredEvent = SealedEvent & { seal: number; event: StoredEvent | null }
 
 export type ChainStore = ReturnType<typeof createChainStore>
 
@@ -67,7 +67,7 @@ export function createChainStore(postgres: Postgres) {
   /** What the seals from one number to another cover, by seal. */
   async function coveredBy(first: number, last: number): Promise<Map<number, CoveredEvent[]>> {
     const rows = await postgres.query<
-      SealedEvent & { seal: number; isThere: boolean } & SealableEvent
+      SealedEvent & { seal: number; isThere: boolean } & StoredEvent
     >(COVERED, [first, last])
     const covered = rows.map(({ seal, eventId, digest, isThere, ...event }) => {
       return { seal, eventId, digest, event: isThere ? event : null }

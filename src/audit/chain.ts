@@ -1,18 +1,5 @@
 import { hmacSha256, sha256 } from '../lib/secrets.ts'
-
-/** An event as its row says it: what a seal vouches for. */
-export type SealableEvent = {
-  id: string
-  at: Date
-  type: string
-  userId: string | null
-  actorId: string | null
-  sessionId: string | null
-  clientId: string | null
-  requestId: string | null
-  addressSealed: Uint8Array | null
-  details: unknown
-}
+import type { StoredEvent } from './event-row.ts'
 
 /** An event and the digest that it had when it was sealed. */
 export type SealedEvent = { eventId: string; digest: Uint8Array }
@@ -33,7 +20,7 @@ export const GENESIS = new Uint8Array(32)
  * person changes nothing. Only what is set goes in, by name: a column that is added later changes no
  * digest of the rows before it.
  */
-export function eventDigest(event: SealableEvent): Buffer {
+export function eventDigest(event: StoredEvent): Buffer {
   const fields = Object.entries(event)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => [name, canonical(value)])

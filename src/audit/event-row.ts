@@ -49,6 +49,25 @@ export function insertEvents(parameter: string, condition = 'TRUE'): string {
     RETURNING 1`
 }
 
+/** An event as its row says it: what a seal vouches for. */
+export type StoredEvent = {
+  id: string
+  at: Date
+  type: string
+  userId: string | null
+  actorId: string | null
+  sessionId: string | null
+  clientId: string | null
+  requestId: string | null
+  addressSealed: Uint8Array | null
+  details: unknown
+}
+
+/** A {@link StoredEvent}, of `audit_event` as `e`. */
+export const EVENT_COLUMNS = `
+  e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
+  e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
+
 export type ComposeEvent = ReturnType<typeof createEventComposer>
 
 /** For what happens all the time: its one statement writes the event beside the fact. */

@@ -35,10 +35,11 @@ export function createPersonKeyStore(sealer: Sealer) {
     const keys = new Map(openAll(found))
     // In one order for everybody, or two writers could wait for each other.
     const unknown = userIds.filter((id) => !keys.has(id)).sort()
-    for (const id of unknown) keys.set(id, randomBytes(32))
-    const sealedKeys = unknown.map((id) =>
-      sealer.sealBytes('audit', keys.get(id) ?? randomBytes(32), place(id))
-    )
+    const sealedKeys = unknown.map((id) => {
+      const key = randomBytes(32)
+      keys.set(id, key)
+      return sealer.sealBytes('audit', key, place(id))
+    })
     return { keys, added: { userIds: unknown, sealedKeys } }
   }
 

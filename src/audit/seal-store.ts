@@ -1,14 +1,8 @@
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import { tryLockForTransaction } from '../platform/locks.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
-import {
-  chainKeyOf,
-  eventDigest,
-  firstIdAt,
-  GENESIS,
-  sealHash,
-  type SealableEvent
-} from './chain.ts'
+import { chainKeyOf, eventDigest, firstIdAt, GENESIS, sealHash } from './chain.ts'
+import { EVENT_COLUMNS, type StoredEvent } from './event-row.ts'
 
 /** Events in one seal at most: its transaction takes a fraction of a second. */
 const BATCH_EVENTS = 1_000
@@ -50,7 +44,7 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
       if (!(await tryLockForTransaction(tx, 'audit_seal'))) return null
       const [previous = null] = await tx.query<Head>(FIND_LAST, [])
       const now = await timeOf(tx)
-      const events = await tx.query<SealableEvent>(FIND_UNSEALED, [
+      const events = await tx.query<StoredEvent>(FIND_UNSEALED, [
         firstIdAt(lateBefore(previous, now)),
         new Date(now.getTime() + AHEAD_SECONDS * 1_000)
       ])
@@ -66,7 +60,7 @@ export function createSealStore({ postgres, dataKeys }: SealStoreDeps) {
     tx: Connection,
     previous: Head | null,
     times: { sealedAt: Date; completeTo: Date },
-    events: SealableEvent[]
+    events: StoredEvent[]
   ): Promise<Omit<Sealed, 'isFull'>> {
     const number = (previous?.number ?? 0) + 1
     const previousHash = previous?.hash ?? GENESIS
@@ -100,10 +94,6 @@ function reach(previous: Head | null, sealedTo: Date, now: Date): Date {
 const SAYS_ITS_TIME = `
   floor(extract(epoch FROM e.at) * 1000)::bigint
     = ('x' || left(replace(e.id::text, '-', ''), 12))::bit(48)::bigint`
-
-export const EVENT_COLUMNS = `
-  e.id, e.at, e.type, e.user_id AS "userId", e.actor_id AS "actorId", e.session_id AS "sessionId",
-  e.client_id AS "clientId", e.request_id AS "requestId", e.address_sealed AS "addressSealed", e.details`
 
 const FIND_LAST = {
   name: 'audit_seal_last',

@@ -1,5 +1,6 @@
 import type { Statement } from '../platform/postgres.ts'
 import type { Reader } from '../platform/replica.ts'
+import { EVENT_COLUMNS, type StoredEvent } from './event-row.ts'
 
 /** Which events are asked for; `before` is the id of the last one seen. */
 export type TrailFilter = {
@@ -10,29 +11,15 @@ export type TrailFilter = {
   limit: number
 }
 
-/** An event as Postgres keeps it. */
-export type TrailRow = {
-  id: string
-  at: Date
-  type: string
-  userId: string | null
-  actorId: string | null
-  sessionId: string | null
-  clientId: string | null
-  requestId: string | null
-  addressSealed: Uint8Array | null
-  details: unknown
-}
-
 const MAX_PAGE = 500
 
 export function createTrailStore(reader: Reader) {
   /** The newest first. */
-  async function find(filter: TrailFilter): Promise<TrailRow[]> {
+  async function find(filter: TrailFilter): Promise<StoredEvent[]> {
     const { userId, type, before, limit } = filter
     if (limit > MAX_PAGE) throw new RangeError(`At most ${MAX_PAGE} events at a time.`)
     const values = [userId, type, before].filter((value) => value !== undefined)
-    return reader.query<TrailRow>(pageWhere(filter), [limit, ...values])
+    return reader.query<StoredEvent>(pageWhere(filter), [limit, ...values])
   }
 
   return { find }
@@ -71,9 +58,8 @@ function pageWhere({ userId, type, before }: TrailFilter): Statement {
   return {
     name: ['audit_trail', ...names].join('_'),
     text: `
-      SELECT id, at, type, user_id AS "userId", actor_id AS "actorId", session_id AS "sessionId",
-             client_id AS "clientId", request_id AS "requestId", address_sealed AS "addressSealed", details
-        FROM (SELECT * FROM audit_event ${where} ORDER BY ${order} LIMIT ${MAX_PAGE}) AS page
+      SELECT ${EVENT_COLUMNS}
+        FROM (SELECT * FROM audit_event ${where} ORDER BY ${order} LIMIT ${MAX_PAGE}) AS e
        ORDER BY ${order} LIMIT $1`
   }
 }

@@ -6,11 +6,10 @@ import {
   firstIdAt,
   GENESIS,
   sealHash,
-  type SealableEvent,
   type SealHead
 } from '../../src/audit/chain.ts'
 import { openAudit } from '../../src/audit/room.ts'
-import { EVENT_COLUMNS } from '../../src/audit/seal-store.ts'
+import { EVENT_COLUMNS, type StoredEvent } from '../../src/audit/event-row.ts'
 import { UnavailableError } from '../../src/errors.ts'
 import { givenTrail, openTrail, ORIGIN, type TestTrail } from '../support/audit-trail.ts'
 import { eventually } from '../support/eventually.ts'
@@ -194,7 +193,7 @@ void t.test('a whole chain made anew without the key: every seal of it is named'
   await trail.sql(`UPDATE audit_event SET type = 'login.succeeded'`)
   let previousHash: Uint8Array = GENESIS
   for (const number of [1, 2, 3]) {
-    const events = await trail.sql<SealableEvent>(
+    const events = await trail.sql<StoredEvent>(
       `SELECT ${EVENT_COLUMNS} FROM audit_event e JOIN audit_sealed_event s ON s.event_id = e.id
         WHERE s.seal = $1 ORDER BY e.id`,
       [number]
