@@ -10,12 +10,10 @@ import { addGuessMetrics } from './guess-metrics.ts'
 export type GuessLanes = ReturnType<typeof createGuessLanes>
 
 /**
- * What is guessed at: an account by anybody, the same account from a browser that it knows or from
- * within one of its sessions, or a name that has no account (counted alike, so that nothing tells the
- * difference).
+ * What is guessed at: an account by anybody, the same account from a browser that it knows, or a name that
+ * has no account (counted alike, so that nothing tells the difference).
  */
-export type GuessSubject =
-  { account: string } | { device: string } | { session: string } | { unknown: string }
+export type GuessSubject = { account: string } | { device: string } | { unknown: string }
 
 export type Guess = {
   subject: GuessSubject
@@ -37,8 +35,8 @@ export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys; metric
 const WAITING_PER_LINE = 256
 
 /**
- * One count of wrong passwords per account, whichever door they are tried at. Only who has been let in
- * before is counted apart, by browser or by session, and as strictly: strangers cannot lock them out.
+ * One count of wrong passwords per account, whichever door they are tried at. Only a browser that was let
+ * in before is counted apart, and as strictly: strangers cannot lock its owner out.
  */
 export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
   const countGuess = addGuessMetrics(metrics)

@@ -2,7 +2,7 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { ReservedGuess } from './guess-lane-store.ts'
 import type { GuessSubject } from './guess-lanes.ts'
 
-const LANES = ['account', 'device', 'session', 'unknown'] as const
+const LANES = ['account', 'device', 'unknown'] as const
 
 /** What Prometheus is told of wrong passwords. @returns what counts a guess that was judged, or was not looked at */
 export function addGuessMetrics(metrics: Metrics) {

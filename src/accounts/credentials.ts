@@ -4,6 +4,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Failures } from './failures.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { SealLockNotice } from './mail-requests.ts'
 import type { HashingPlace } from './hashing-queue.ts'
 import type { PasswordHasher } from './password-hasher.ts'
@@ -21,6 +22,13 @@ export type Proven = { user: User; passwordHash: string }
 /** Whoever has shown that a session is theirs. */
 export type ProvenSession = { user: User; sessionId: string }
 
+/** What the owner of a session shows again before an act that wants it. */
+export type OwnPassword = {
+  password: string
+  /** The cookie of the browser that asks, which may be a known one. */
+  deviceCookie: string | null
+}
+
 type Placed = {
   origin: RequestOrigin
   device: (userId: string) => Promise<string | null>
@@ -35,6 +43,7 @@ export type CredentialsDeps = {
   store: UserStore
   hasher: PasswordHasher
   guess: GuessLanes['guess']
+  recognizeDevice: KnownDevices['recognize']
   countFlood: FloodCounter
   /** Logins under one name, known or not, in five minutes, before they are shed unseen. */
   loginsPerName: number
@@ -44,12 +53,12 @@ export type CredentialsDeps = {
 }
 
 /**
- * Every place where a password is compared. All that strangers can reach count on the same lane of an
- * account; a known browser and a live session have lanes of their own, under the same limits.
+ * Every place where a password is compared. Whatever the door, guesses at an account count on one lane; only
+ * a browser that has logged in before has a lane of its own, under the same limits.
  */
 export function createCredentials(deps: CredentialsDeps) {
-  const { store, hasher, guess, countFlood, loginsPerName, sealLockNotice, tellFailedPassword } =
-    deps
+  const { store, hasher, guess, recognizeDevice, countFlood, loginsPerName } = deps
+  const { sealLockNotice, tellFailedPassword } = deps
 
   /**
    * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
@@ -87,22 +96,25 @@ export function createCredentials(deps: CredentialsDeps) {
   }
 
   /**
-   * Re-authentication: the person is known, their password has to be shown again. Guesses count on a lane
-   * of the session, whatever its doors: strangers who guess at the login cannot keep the owner from
-   * acting, and a right password here forgives nobody else's guesses.
+   * Re-authentication: the person is known, their password has to be shown again. Guesses count where those
+   * at the login do: a stolen session guesses no faster than a stranger, and has no guesses beside theirs.
    * @returns the hash that it matched
    * @throws {ProblemError} `invalid_credentials`
    */
   async function proveOwnPassword(
-    { user, sessionId }: ProvenSession,
-    password: string,
+    { id: userId }: User,
+    { password, deviceCookie }: OwnPassword,
     origin: RequestOrigin
   ): Promise<string> {
-    const found = await store.findCredentials(user.id)
-    const guessed = { subject: { session: sessionId }, line: `session ${sessionId}` }
+    const found = await store.findCredentials(userId)
+    const lane = await recognizeDevice(deviceCookie, userId)
+    const guessed =
+      lane === null
+        ? { subject: { account: userId }, line: `account ${userId}` }
+        : { subject: { device: lane }, line: `device ${lane}` }
     const proven = await prove(guessed, found, password, origin)
     if (proven !== null) return proven
-    await tellFailedPassword(user.id, origin)
+    await tellFailedPassword(userId, origin)
     throw new ProblemError('invalid_credentials', 'This is not your password.')
   }
 

@@ -30,7 +30,8 @@ export const emailChangeRoutes: FastifyPluginCallbackTypebox<Pick<Accounts, 'ema
     },
     async (request) => {
       const { email, current_password: password } = request.body
-      await emailChanges.request(principalOf(request), { email, password }, originOf(request))
+      const shown = { password, deviceCookie: app.readCookie(request, 'device') }
+      await emailChanges.request(principalOf(request).user, email, shown, originOf(request))
       return { message: 'A mail to the new address asks for confirmation.' }
     }
   )

@@ -1,10 +1,11 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
+import type { OwnPassword, ProveOwnPassword } from './credentials.ts'
 import type { EmailChangeStore } from './email-change-store.ts'
 import type { Failures } from './failures.ts'
 import { requireEmail } from './registration.ts'
+import type { User } from './user.ts'
 
 export type EmailChanges = ReturnType<typeof createEmailChanges>
 
@@ -21,12 +22,13 @@ export function createEmailChanges(deps: EmailChangesDeps) {
 
   /** The same answer whether the new address is free or not. @throws {ProblemError} `invalid_credentials` */
   async function request(
-    { user, sessionId }: ProvenSession,
-    input: { email: string; password: string },
+    user: User,
+    newEmail: string,
+    shown: OwnPassword,
     origin: RequestOrigin
   ): Promise<void> {
-    const email = requireEmail(input.email)
-    const provenHash = await proveOwnPassword({ user, sessionId }, input.password, origin)
+    const email = requireEmail(newEmail)
+    const provenHash = await proveOwnPassword(user, shown, origin)
     const outcome = await store.request(user, provenHash, email, origin)
     if (outcome === 'password_changed') {
       throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')

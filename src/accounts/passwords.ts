@@ -2,10 +2,10 @@ import type { GuessLanes } from '../abuse/guess-lanes.ts'
 import type { GuessLimit } from '../abuse/guess-limit.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
-import { deviceHashOf } from '../sessions/known-devices.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
 import type { Failures } from './failures.ts'
+import { deviceHashOf } from './known-devices.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { PasswordPolicy } from './password-policy.ts'
@@ -115,7 +115,8 @@ export function createPasswords(deps: PasswordsDeps) {
     origin: RequestOrigin
   ): Promise<void> {
     const own = [user.email, user.username, user.name, user.surname]
-    const passwordHash = await proveOwnPassword({ user, sessionId }, current, origin)
+    const shown = { password: current, deviceCookie }
+    const passwordHash = await proveOwnPassword(user, shown, origin)
     await requireStrongPassword('new_password', next, own)
     const newHash = await hasher.hash(next)
     const proven = { userId: user.id, passwordHash, sessionId, device: deviceHashOf(deviceCookie) }

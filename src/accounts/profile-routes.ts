@@ -83,7 +83,9 @@ export const profileRoutes: FastifyPluginCallbackTypebox<
       }
     },
     async (request) => {
-      await profiles.erase(principalOf(request), request.body.password, originOf(request))
+      const { password } = request.body
+      const shown = { password, deviceCookie: app.readCookie(request, 'device') }
+      await profiles.erase(principalOf(request).user, shown, originOf(request))
       return { message: 'The account is erased.' }
     }
   )

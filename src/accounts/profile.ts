@@ -1,7 +1,7 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import { PersonGoneError, ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
+import type { OwnPassword, ProveOwnPassword } from './credentials.ts'
 import type { ErasureWarrant, ProfileChange, ProfileStore } from './profile-store.ts'
 import type { User } from './user.ts'
 import type { UserStore } from './user-store.ts'
@@ -31,12 +31,8 @@ export function createProfiles(deps: ProfilesDeps) {
   }
 
   /** @throws {ProblemError} `invalid_credentials`, `erasure_not_yet` */
-  async function erase(
-    { user, sessionId }: ProvenSession,
-    password: string,
-    origin: RequestOrigin
-  ): Promise<void> {
-    const provenHash = await proveOwnPassword({ user, sessionId }, password, origin)
+  async function erase(user: User, shown: OwnPassword, origin: RequestOrigin): Promise<void> {
+    const provenHash = await proveOwnPassword(user, shown, origin)
     if (await eraseBy(user, origin, { provenHash })) return
     throw new ProblemError('invalid_credentials', 'The password was changed meanwhile.')
   }

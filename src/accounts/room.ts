@@ -13,6 +13,8 @@ import { createEmailChangeStore } from './email-change-store.ts'
 import { createEmailChanges } from './email-change.ts'
 import { createExportStore } from './export-store.ts'
 import { createExport } from './export.ts'
+import { createKnownDeviceStore } from './known-device-store.ts'
+import { createKnownDevices } from './known-devices.ts'
 import { createProfileStore } from './profile-store.ts'
 import { createProfiles } from './profile.ts'
 import { createRoleStore } from './role-store.ts'
@@ -101,10 +103,15 @@ export async function openAccounts(deps: AccountsDeps) {
     countFlood: abuse.countFlood
   })
   const tellFailedProof = failures.tellProof
+  const devices = createKnownDevices({
+    store: createKnownDeviceStore({ postgres, clock }),
+    dataKeys
+  })
   const credentials = createCredentials({
     store: users,
     hasher,
     guess: abuse.lanes.guess,
+    recognizeDevice: devices.recognize,
     countFlood: abuse.countFlood,
     loginsPerName: config.rateLimitLoginPerName,
     sealLockNotice: mailRequestStore.sealLockNotice,
@@ -185,6 +192,7 @@ export async function openAccounts(deps: AccountsDeps) {
     mailRequests,
     askForReset: createAskForReset({ captcha: abuse.captcha, ask: mailRequests.ask }),
     captcha: abuse.captcha,
+    devices,
     checkPassword: credentials.checkPassword,
     /** For the door: whether another login, or whatever else needs a hash, is turned away. */
     turnAwayHash: hasher.turnAway,

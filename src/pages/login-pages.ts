@@ -8,7 +8,7 @@ import { clearBrowserCookie, readBrowserCookie, setBrowserCookie } from '../http
 import { originOf } from '../http/request-origin.ts'
 import { CaptchaField, PasswordField } from '../http/schemas.ts'
 import { userAgentOf } from '../http/user-agent.ts'
-import { DEVICE_SECONDS } from '../sessions/known-devices.ts'
+import { DEVICE_SECONDS } from '../accounts/known-devices.ts'
 import type { Sessions } from '../sessions/room.ts'
 import { leadsToApplication, safeContinue, withContinue } from './continue.ts'
 import { refuse } from './refuse.ts'

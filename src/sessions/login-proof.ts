@@ -3,7 +3,7 @@ import type { Failures } from '../accounts/failures.ts'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
-import type { KnownDevices } from './known-devices.ts'
+import type { KnownDevices } from '../accounts/known-devices.ts'
 
 /** What every way of logging in by password shows. */
 export type PasswordLogin = {

@@ -22,8 +22,11 @@ export const reauthenticationRoutes: FastifyPluginCallbackTypebox<
         response: { 200: AccessTokenAnswer, ...problems(400, 401, 413, 415, 422, 429) }
       }
     },
-    async (request) =>
-      reauthenticate(principalOf(request), request.body.password, originOf(request))
+    async (request) => {
+      const { password } = request.body
+      const shown = { password, deviceCookie: app.readCookie(request, 'device') }
+      return reauthenticate(principalOf(request), shown, originOf(request))
+    }
   )
 
   done()

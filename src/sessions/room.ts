@@ -10,8 +10,6 @@ import { createSessionBeginner } from './begin-session.ts'
 import { createEventComposer } from '../audit/event-row.ts'
 import { createBrowserSessionStore } from './browser-session-store.ts'
 import { createBrowserSessions } from './browser-sessions.ts'
-import { createKnownDeviceStore } from './known-device-store.ts'
-import { createKnownDevices } from './known-devices.ts'
 import { createLoginProof } from './login-proof.ts'
 import { createLogin } from './login.ts'
 import { createLogout } from './logout.ts'
@@ -94,7 +92,7 @@ export function openSessions(deps: SessionsDeps) {
   const prove = createLoginProof({
     checkPassword: accounts.checkPassword,
     tellFailedLogin: accounts.tellFailedLogin,
-    devices: createKnownDevices({ store: createKnownDeviceStore({ postgres, clock }), dataKeys }),
+    devices: accounts.devices,
     unverified: unverifiedMay(config)
   })
   const proveLogin = logins.watch(prove, 'succeeded')

@@ -16,7 +16,7 @@ async function failures() {
 }
 
 void t.test(
-  '200 wrong guesses at once, through login, change-password: at most six of each are looked at',
+  '200 wrong guesses at once, through login, change-password: at most six are looked at',
   async (t) => {
     const { user, accessToken } = await givenSession(app)
     const guesses = Array.from({ length: 200 }, (_, i) =>
@@ -35,10 +35,8 @@ void t.test(
     t.ok(answers.every(({ statusCode }) => [401, 429, 503].includes(statusCode)))
     const evaluated = await failures()
     t.comment(`${evaluated.join(' + ')} of 200 guesses were evaluated`)
-    // The session has a lane of its own, as a known browser has: else strangers at the login could keep
-    // its owner from every act that wants the password. It takes a live session, and grants no more.
-    t.equal(evaluated.length, 2)
-    t.ok(evaluated.every((count) => count <= 6))
+    t.equal(evaluated.length, 1, 'one count, whatever the door')
+    t.ok(evaluated[0]! >= 5 && evaluated[0]! <= 6)
   }
 )
 

@@ -12,8 +12,8 @@ const OWN_PAGE = { 'sec-fetch-site': 'same-origin' }
 
 type Guess = (password: string) => Promise<number>
 
-/** Where an owner's guesses are counted, each apart. */
-const LANES: Record<string, (user: TestUser) => Promise<Guess>> = {
+/** Where an owner guesses: the first two count at the account, the others each at their browser. */
+const DOORS: Record<string, (user: TestUser) => Promise<Guess>> = {
   'at a login': ({ email }) =>
     Promise.resolve(
       async (password) => (await app.post('/auth/login', { email, password })).statusCode
@@ -68,17 +68,17 @@ for (const [who, unlock] of Object.entries({ byAdministrator, byOperator })) {
   void t.test(`locked wherever they guessed, unlocked ${who}: in again everywhere`, async (t) => {
     const user = await givenUser(app)
     const other = await givenUser(app)
-    const lanes = await Promise.all(
-      Object.entries(LANES).map(async ([where, open]) => ({ where, guess: await open(user) }))
+    const doors = await Promise.all(
+      Object.entries(DOORS).map(async ([where, open]) => ({ where, guess: await open(user) }))
     )
-    const elsewhere = await LANES['in a session']!(other)
-    for (const guess of [...lanes.map((lane) => lane.guess), elsewhere]) {
+    const elsewhere = await DOORS['in a session']!(other)
+    for (const guess of [...doors.map((door) => door.guess), elsewhere]) {
       for (let i = 0; i < 5; i += 1) await guess(`a-wrong-password-${i}`)
     }
     await holdLocks(app)
-    for (const { where, guess } of lanes) t.equal(await guess(PASSWORD), 401, `locked ${where}`)
+    for (const { where, guess } of doors) t.equal(await guess(PASSWORD), 401, `locked ${where}`)
     await unlock(user)
-    for (const { where, guess } of lanes) t.equal(await guess(PASSWORD), 200, `free ${where}`)
+    for (const { where, guess } of doors) t.equal(await guess(PASSWORD), 200, `free ${where}`)
     t.equal(await elsewhere(PASSWORD), 401, 'nobody else is unlocked with them')
   })
 }

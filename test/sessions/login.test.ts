@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { openPostgres } from '../../src/platform/postgres.ts'
-import { createKnownDeviceStore } from '../../src/sessions/known-device-store.ts'
+import { createKnownDeviceStore } from '../../src/accounts/known-device-store.ts'
 import { ISSUER, startApp } from '../support/app.ts'
 import { startBehindWire } from '../support/behind-wire.ts'
 import { claimsOf, freshEmail, givenSession, givenUser, PASSWORD } from '../support/builders.ts'

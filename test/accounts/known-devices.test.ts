@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createKnownDeviceStore } from '../../src/sessions/known-device-store.ts'
+import { createKnownDeviceStore } from '../../src/accounts/known-device-store.ts'
 import { startApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
 import { openKeyRoom } from '../support/key-room.ts'
