@@ -15,6 +15,7 @@ import { createKnownDevices } from './known-devices.ts'
 import { createLoginProof } from './login-proof.ts'
 import { createLogin } from './login.ts'
 import { createLogout } from './logout.ts'
+import { createNewDevices } from './new-device.ts'
 import { createOwnSessions } from './own-sessions.ts'
 import { createPrincipalFinder } from './principal.ts'
 import { createReauthenticationStore } from './reauthentication-store.ts'
@@ -70,9 +71,12 @@ export function openSessions(deps: SessionsDeps) {
     sealer,
     clock,
     record,
-    takeMailSlot: mail.takeMailSlot,
-    enqueueMail: mail.enqueueMail,
-    issuer,
+    newDevices: createNewDevices({
+      sealer,
+      takeMailSlot: mail.takeMailSlot,
+      enqueueMail: mail.enqueueMail,
+      issuer
+    }),
     endSessions,
     sessionsPerUser: config.sessionsPerUser
   })
