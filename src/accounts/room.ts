@@ -107,6 +107,7 @@ export async function openAccounts(deps: AccountsDeps) {
     hasher,
     guess: abuse.lanes.guess,
     countFlood: abuse.countFlood,
+    takePass: abuse.loginPasses.take,
     loginsPerName: config.rateLimitLoginPerName,
     sealLockNotice: mailRequestStore.sealLockNotice,
     tellFailedPassword: failures.tellPassword
@@ -142,6 +143,7 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword: credentials.proveOwnPassword,
     tellFailedProof,
     forgive: abuse.lanes.forgive,
+    grantPass: abuse.loginPasses.grant,
     revocationFeed
   })
   const { proveOwnPassword } = credentials
