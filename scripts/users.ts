@@ -83,7 +83,7 @@ async function create(
   config: PlatformConfig,
   { email, values }: { email: EmailAddress; values: Line['values'] }
 ): Promise<void> {
-  const { postgres, sealer, clock } = platform
+  const { postgres, sealer, dataKeys, clock } = platform
   const username = values.username ?? null
   if (username !== null && !/^[a-z0-9._-]{3,64}$/.test(username)) {
     throw new ScriptError('A username has 3 to 64 of a-z, 0-9, dot, underscore, dash.')
@@ -94,6 +94,7 @@ async function create(
   const createUser = createUserByOperator({
     postgres,
     sealer,
+    dataKeys,
     clock,
     record: createAudit({ sealer, clock })
   })

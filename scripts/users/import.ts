@@ -14,7 +14,7 @@ const PROGRESS_LINES = 10_000
 
 /** Ends with exit code 1 when a line was bad; the others are there nevertheless. */
 export async function importUsers(
-  { postgres, sealer, clock }: Platform,
+  { postgres, sealer, dataKeys, clock }: Platform,
   file: string,
   dryRun: boolean
 ): Promise<void> {
@@ -22,7 +22,7 @@ export async function importUsers(
   const { exists: roleExists } = await openRoles(createRoleStore(postgres))
   const record = createAudit({ sealer, clock })
   const run = createUserImport({
-    store: createUserImportStore({ postgres, sealer, clock, record }),
+    store: createUserImportStore({ postgres, sealer, dataKeys, clock, record }),
     roleExists,
     onBad: ({ number, reason }) => {
       console.error(`${clearLine()}line ${number}: ${reason}`)

@@ -1,4 +1,5 @@
-import type { Postgres } from '../platform/postgres.ts'
+import type { Connection, Postgres } from '../platform/postgres.ts'
+import type { GuessMilestone } from './guess-lanes.ts'
 
 export type GuessLaneStore = ReturnType<typeof createGuessLaneStore>
 
@@ -10,8 +11,12 @@ export type LockNotice = { id: string; kind: string; payloadSealed: Uint8Array }
 
 /** Guesses that may be wrong without a wait. */
 const FREE_GUESSES = 5
-/** Wrong guesses in a row after which the owner is told; the waits are half a minute by then. */
-const TELL_OWNER_AT = 10
+/**
+ * Wrong guesses in a row that are worth telling: those that begin the waits, for the trail, and those after
+ * which the owner is told; the waits are half a minute by then.
+ */
+const MILESTONES: Record<GuessMilestone, number> = { throttled: FREE_GUESSES, locked: 10 }
+
 /** The wait doubles from a second up to this. */
 const LONGEST_WAIT_SECONDS = 900
 /** After so long without a guess the count begins anew. */
@@ -23,8 +28,8 @@ const NOTICE_LIFE_SECONDS = 86_400
 /**
  * Reserves a guess before it is judged: no row means that the lane is blocked, or was when the guess
  * arrived ($2 seconds ago), for nobody gets a guess by having stood in line. Of any number of parallel
- * guesses the first few pass, and the one that reaches the limit blocks the rest. The guess that counts
- * as the tenth writes the notice in the same breath, for a lane without an owner too: writing it takes
+ * guesses the first few pass, and the one that reaches the limit blocks the rest. The guess that comes to a
+ * milestone writes the notice in the same breath, for a lane without an owner too: writing it takes
  * the same time, and who is told is looked up afterwards.
  */
 const RESERVE = {
@@ -40,6 +45,8 @@ const RESERVE = {
                         THEN latchkey_now() + make_interval(secs =>
                                LEAST(power(2, LEAST(lane.failures + 1 - ${FREE_GUESSES}, 20)), ${LONGEST_WAIT_SECONDS}))
                         END,
+        told = CASE WHEN lane.updated_at < latchkey_now() - make_interval(secs => ${FORGET_SECONDS})
+                    THEN 0 ELSE lane.told END,
         updated_at = latchkey_now()
       WHERE lane.blocked_until IS NULL
          OR lane.blocked_until <= latchkey_now() - make_interval(secs => $2::float8)
@@ -49,7 +56,7 @@ const RESERVE = {
       SELECT $3::uuid, $4, $5, latchkey_now(),
              latchkey_now() + make_interval(secs => ${NOTICE_DELAY_SECONDS}),
              latchkey_now() + make_interval(secs => ${NOTICE_LIFE_SECONDS})
-        FROM reserved WHERE failures = ${TELL_OWNER_AT}
+        FROM reserved WHERE failures IN (${Object.values(MILESTONES).join(', ')})
     )
     SELECT failures, blocked_until::text AS "blockedUntil" FROM reserved`
 }
@@ -68,15 +75,20 @@ const CLEAR = {
   text: 'DELETE FROM guess_lane WHERE key = ANY ($1::bytea[])'
 }
 
-const IS_TOLD = {
-  name: 'guess_lane_is_told',
-  text: `SELECT 1 FROM guess_lane WHERE key = $1 AND failures >= ${TELL_OWNER_AT}`
+const IS_UNTOLD = {
+  name: 'guess_lane_is_untold',
+  text: 'SELECT 1 FROM guess_lane WHERE key = $1 AND failures >= $2 AND told < $2'
+}
+
+const TAKE_TELLING = {
+  name: 'guess_lane_take_telling',
+  text: 'UPDATE guess_lane SET told = $2 WHERE key = $1 AND failures >= $2 AND told < $2 RETURNING 1'
 }
 
 export function createGuessLaneStore(postgres: Postgres) {
   /**
    * @param waitedSeconds since the guess arrived
-   * @param notice what to write if this is the guess at which the owner is told
+   * @param notice what to write if this is the guess that comes to a milestone
    * @returns null when the guess must not even be looked at
    */
   async function reserve(
@@ -99,10 +111,19 @@ export function createGuessLaneStore(postgres: Postgres) {
     await postgres.query(GIVE_BACK, [key, blockedUntil])
   }
 
-  /** Whether so many guesses were wrong, and none right since, that the owner is told. */
-  async function isWorthTelling(key: Buffer): Promise<boolean> {
-    return (await postgres.query(IS_TOLD, [key])).length > 0
+  /** Whether so many guesses were wrong, none right since, and nobody has been told. */
+  async function isUntold(key: Buffer, milestone: GuessMilestone): Promise<boolean> {
+    return (await postgres.query(IS_UNTOLD, [key, MILESTONES[milestone]])).length > 0
   }
 
-  return { reserve, clear, giveBack, isWorthTelling }
+  /** One of any number of callers tells it, once a run. @returns whether it is this one */
+  async function takeTelling(
+    tx: Connection,
+    key: Buffer,
+    milestone: GuessMilestone
+  ): Promise<boolean> {
+    return (await tx.query(TAKE_TELLING, [key, MILESTONES[milestone]])).length > 0
+  }
+
+  return { reserve, clear, giveBack, isUntold, takeTelling }
 }

@@ -4,6 +4,7 @@ import { hmacSha256 } from '../lib/secrets.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { Connection } from '../platform/postgres.ts'
 import type { GuessLaneStore, LockNotice, ReservedGuess } from './guess-lane-store.ts'
 import { addGuessMetrics } from './guess-metrics.ts'
 
@@ -15,6 +16,10 @@ export type GuessLanes = ReturnType<typeof createGuessLanes>
  */
 export type GuessSubject = { account: string } | { device: string } | { unknown: string }
 
+/** What is told of a run of wrong guesses: that the waits have begun, and that they have grown. */
+export const GUESS_MILESTONES = ['throttled', 'locked'] as const
+export type GuessMilestone = (typeof GUESS_MILESTONES)[number]
+
 export type Guess = {
   subject: GuessSubject
   /**
@@ -22,7 +27,7 @@ export type Guess = {
    * otherwise wait for each other, and the wait would tell that they are one.
    */
   line: string
-  /** Written if so many guesses were wrong that the owner, if there is one, should know. */
+  /** Written if so many guesses were wrong that the trail, or the owner, if there is one, should know. */
   notice: LockNotice
   /** Throws where it would be compared too late: then nothing is reserved. */
   requireTime?: (() => void) | undefined
@@ -87,10 +92,19 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
     await store.clear(subjects.map(keyOf))
   }
 
-  /** Whether the guesses that a notice is about still count. */
-  async function isWorthTelling(subject: GuessSubject): Promise<boolean> {
-    return store.isWorthTelling(keyOf(subject))
+  /** Whether the guesses that a notice is about still count, and nobody has been told of them. */
+  async function isUntold(subject: GuessSubject, milestone: GuessMilestone): Promise<boolean> {
+    return store.isUntold(keyOf(subject), milestone)
   }
 
-  return { guess, forgive, isWorthTelling }
+  /** Once a run of wrong guesses; in the transaction that tells it. */
+  async function takeTelling(
+    tx: Connection,
+    subject: GuessSubject,
+    milestone: GuessMilestone
+  ): Promise<boolean> {
+    return store.takeTelling(tx, keyOf(subject), milestone)
+  }
+
+  return { guess, forgive, isUntold, takeTelling }
 }

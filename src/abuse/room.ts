@@ -7,6 +7,7 @@ import { createFloodCounts, type FloodCounts } from './flood-limit.ts'
 import { createGuessLaneStore } from './guess-lane-store.ts'
 import { createGuessLanes } from './guess-lanes.ts'
 import { createGuessLimit } from './guess-limit.ts'
+import { createLoginPasses } from './login-passes.ts'
 
 export type Abuse = ReturnType<typeof openAbuse>
 
@@ -14,12 +15,13 @@ const CODE_GUESSES_PER_HOUR = 5
 
 /** What counts guesses and floods, and tells people from programs. */
 export function openAbuse(platform: Platform, config: Config, onFault: (error: unknown) => void) {
-  const { postgres, ephemeral, dataKeys, metrics } = platform
+  const { postgres, ephemeral, dataKeys, clock, metrics } = platform
   const store = createAttemptStore(postgres)
   const floods = createFloodCounts({ ephemeral, dataKeys })
   const limit = CODE_GUESSES_PER_HOUR
   return {
     countFlood: floods.count,
+    loginPasses: createLoginPasses({ floods, clock }),
     captcha: openCaptcha(platform, config, { attempts: store, floods, onFault }),
     lanes: createGuessLanes({ store: createGuessLaneStore(postgres), dataKeys, metrics }),
     /** Wrong typed codes per address, over all codes of a kind. */

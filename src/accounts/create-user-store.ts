@@ -1,8 +1,11 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { EmailAddress } from '../lib/email-address.ts'
+import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
+import { createAddressTags } from './username-claim-store.ts'
+import { takeUsernames } from './username-store.ts'
 
 /** A person whom an operator makes: nobody has to prove the address. */
 export type OperatorUser = {
@@ -12,9 +15,15 @@ export type OperatorUser = {
   roles: string[]
 }
 
-export type CreateUserStoreDeps = Pick<AccountStoreDeps, 'postgres' | 'sealer' | 'clock' | 'record'>
+export type CreateUserStoreDeps = Pick<
+  AccountStoreDeps,
+  'postgres' | 'sealer' | 'clock' | 'record'
+> & { dataKeys: DataKeys }
 
-export function createUserByOperator({ postgres, sealer, clock, record }: CreateUserStoreDeps) {
+export function createUserByOperator(deps: CreateUserStoreDeps) {
+  const { postgres, sealer, dataKeys, clock, record } = deps
+  const tagsOf = createAddressTags(dataKeys)
+
   /** @returns the id, or what is taken */
   return async function createUser(
     user: OperatorUser
@@ -27,8 +36,8 @@ export function createUserByOperator({ postgres, sealer, clock, record }: Create
       const emailIndex = sealer.emailIndex(email.canonical)
       if (await isSomebodys(tx, { emailIndex, now })) return 'email_taken'
       if (username !== null) {
-        if ((await tx.username.count({ where: { username } })) > 0) return 'username_taken'
-        await tx.username.create({ data: { username, holderId: id } })
+        const claim = { username, holderId: id, emailIndex, tags: tagsOf(email.canonical) }
+        if (!(await takeUsernames(tx, [claim]))) return 'username_taken'
       }
       await tx.user.create({
         data: {

@@ -1,5 +1,6 @@
 import type { FloodCounter } from '../abuse/flood-limit.ts'
 import type { Guess, GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
+import type { LoginPasses } from '../abuse/login-passes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
@@ -45,6 +46,8 @@ export type CredentialsDeps = {
   guess: GuessLanes['guess']
   recognizeDevice: KnownDevices['recognize']
   countFlood: FloodCounter
+  /** For a login that is not shed all the same: where a password was reset lately. */
+  takePass: LoginPasses['take']
   /** Logins under one name, known or not, in five minutes, before they are shed unseen. */
   loginsPerName: number
   tellFailedPassword: Failures['tellPassword']
@@ -57,7 +60,7 @@ export type CredentialsDeps = {
  * a browser that has logged in before has a lane of its own, under the same limits.
  */
 export function createCredentials(deps: CredentialsDeps) {
-  const { store, hasher, guess, recognizeDevice, countFlood, loginsPerName } = deps
+  const { store, hasher, guess, recognizeDevice, countFlood, takePass, loginsPerName } = deps
   const { sealLockNotice, tellFailedPassword } = deps
 
   /**
@@ -88,7 +91,7 @@ export function createCredentials(deps: CredentialsDeps) {
     const name = nameOf(identifier)
     const found = await find(identifier)
     const lane = found === null ? null : await device(found.userId)
-    if (lane === null) await shedFlood(name, found?.passwordHash ?? '')
+    if (lane === null) await shedFlood(name, origin)
     const [subject, line] =
       lane !== null ? [{ device: lane }, `device ${lane}`] : [accountOf(found, name), name]
     const passwordHash = await prove({ subject, line, place }, found, password, origin)
@@ -145,11 +148,13 @@ export function createCredentials(deps: CredentialsDeps) {
     return (await hasher.matches(current, password)) ? current : null
   }
 
-  /** The count is of the password too: after a reset its owner is not kept out by what came before. */
-  async function shedFlood(name: string, passwordHash: string): Promise<void> {
-    const subject = `${name}\0${passwordHash}`
-    const { count, resetsInMs } = await countFlood('login', subject, LOGINS_WINDOW_MS)
-    if (count <= loginsPerName) return
+  /**
+   * The count is of what was typed alone, whatever becomes of it meanwhile: an account that is made, reset or
+   * erased would show in a count that begins anew.
+   */
+  async function shedFlood(name: string, { address }: RequestOrigin): Promise<void> {
+    const { count, resetsInMs } = await countFlood('login', name, LOGINS_WINDOW_MS)
+    if (count <= loginsPerName || (await takePass(address))) return
     throw new ProblemError('too_many_attempts', 'Too many attempts. Try again later.', {
       retryAfterSeconds: Math.ceil(resetsInMs / 1_000)
     })

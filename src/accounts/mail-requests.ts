@@ -1,6 +1,7 @@
-import type { GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
+import { GUESS_MILESTONES, type GuessLanes, type GuessSubject } from '../abuse/guess-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
+import type { LockNoticeStore } from './lock-notice-store.ts'
 import type { MailRequestStore } from './mail-request-store.ts'
 import { requireEmail } from './registration.ts'
 
@@ -30,8 +31,8 @@ export type MailRequestsDeps = {
   /** Looks up who it is, and writes the mail if there is one to write. */
   renewVerification: (email: EmailAddress) => Promise<void>
   renewReset: (email: EmailAddress, origin: RequestOrigin) => Promise<void>
-  isWorthTelling: GuessLanes['isWorthTelling']
-  tellLocked: (userId: string, origin: RequestOrigin) => Promise<void>
+  isUntold: GuessLanes['isUntold']
+  tellGuesses: LockNoticeStore['tell']
 }
 
 /**
@@ -39,7 +40,7 @@ export type MailRequestsDeps = {
  * up afterwards. So the answer and its time are the same for every address, by construction.
  */
 export function createMailRequests(deps: MailRequestsDeps) {
-  const { store, renewVerification, renewReset, isWorthTelling, tellLocked } = deps
+  const { store, renewVerification, renewReset, isUntold, tellGuesses } = deps
 
   async function ask(
     asksFor: AskedMail['asksFor'],
@@ -57,12 +58,15 @@ export function createMailRequests(deps: MailRequestsDeps) {
       case 'password reset':
         return renewReset(request.email, request.origin)
       case 'lock notice':
-        return tellOwner(request)
+        return tellMilestones(request)
     }
   }
 
-  async function tellOwner({ userId, subject, origin }: LockNoticeRequest): Promise<void> {
-    if (userId !== null && (await isWorthTelling(subject))) await tellLocked(userId, origin)
+  /** A right guess since has made an end of it. */
+  async function tellMilestones({ userId, subject, origin }: LockNoticeRequest): Promise<void> {
+    for (const milestone of GUESS_MILESTONES) {
+      if (await isUntold(subject, milestone)) await tellGuesses(milestone, userId, subject, origin)
+    }
   }
 
   return { ask, fulfil }

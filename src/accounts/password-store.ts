@@ -24,7 +24,6 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     sealer,
     clock,
     mailTokens,
-    takeMailSlot,
     enqueueMail,
     endSessions,
     record,
@@ -100,19 +99,6 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     })
   }
 
-  /** Tells the owner that somebody keeps guessing. */
-  async function tellLocked(userId: string, origin: RequestOrigin): Promise<void> {
-    await postgres.transaction(async (tx) => {
-      const user = await tx.user.findUnique({ where: { id: userId } })
-      if (user === null) return
-      await record(tx, { type: 'account.locked', origin, userId })
-      const data = { issuer, resetLink: `${issuer}/forgot-password` }
-      const mail = { template: 'account-locked', data, ...recipient(user) } as const
-      if (await takeMailSlot(tx, mail.template, mail.to))
-        await enqueueMail(tx, mail, NOTICE_SECONDS, userId)
-    })
-  }
-
   async function notify(tx: Transaction, user: UserRow): Promise<void> {
     const data = { issuer, resetLink: `${issuer}/forgot-password` }
     await enqueueMail(
@@ -127,5 +113,5 @@ export function createPasswordStore(deps: PasswordStoreDeps) {
     return { to: sealer.open(emailSealed, userPlace(id, 'email_sealed')), locale }
   }
 
-  return { mailReset, reset, change, tellLocked }
+  return { mailReset, reset, change }
 }

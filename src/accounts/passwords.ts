@@ -1,5 +1,6 @@
 import type { GuessLanes } from '../abuse/guess-lanes.ts'
 import type { GuessLimit } from '../abuse/guess-limit.ts'
+import type { LoginPasses } from '../abuse/login-passes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
@@ -24,6 +25,7 @@ export type PasswordsDeps = {
   proveOwnPassword: ProveOwnPassword
   tellFailedProof: Failures['tellProof']
   forgive: GuessLanes['forgive']
+  grantPass: LoginPasses['grant']
   revocationFeed: RevocationFeed
 }
 
@@ -40,6 +42,7 @@ export function createPasswords(deps: PasswordsDeps) {
     proveOwnPassword,
     tellFailedProof,
     forgive,
+    grantPass,
     revocationFeed
   } = deps
 
@@ -67,7 +70,7 @@ export function createPasswords(deps: PasswordsDeps) {
       )
     }
     revocationFeed.announce(replaced.ended)
-    await forgive({ account: replaced.userId })
+    await Promise.all([forgive({ account: replaced.userId }), grantPass(origin.address)])
   }
 
   /** A password that is refused costs no try: by the request alone before a code is looked at, or by a right one. */

@@ -23,6 +23,7 @@ import { openRoles } from './roles.ts'
 import { createCredentials } from './credentials.ts'
 import { createFailureStore } from './failure-store.ts'
 import { createFailures } from './failures.ts'
+import { createLockNoticeStore } from './lock-notice-store.ts'
 import { createMailRequestStore } from './mail-request-store.ts'
 import { createMailRequests } from './mail-requests.ts'
 import { createMailTokenStore } from './mail-token-store.ts'
@@ -113,6 +114,7 @@ export async function openAccounts(deps: AccountsDeps) {
     guess: abuse.lanes.guess,
     recognizeDevice: devices.recognize,
     countFlood: abuse.countFlood,
+    takePass: abuse.loginPasses.take,
     loginsPerName: config.rateLimitLoginPerName,
     sealLockNotice: mailRequestStore.sealLockNotice,
     tellFailedPassword: failures.tellPassword
@@ -148,6 +150,7 @@ export async function openAccounts(deps: AccountsDeps) {
     proveOwnPassword: credentials.proveOwnPassword,
     tellFailedProof,
     forgive: abuse.lanes.forgive,
+    grantPass: abuse.loginPasses.grant,
     revocationFeed
   })
   const { proveOwnPassword } = credentials
@@ -173,8 +176,8 @@ export async function openAccounts(deps: AccountsDeps) {
     store: mailRequestStore,
     renewVerification: verificationMails.renew,
     renewReset: passwordStore.mailReset,
-    isWorthTelling: abuse.lanes.isWorthTelling,
-    tellLocked: passwordStore.tellLocked
+    isUntold: abuse.lanes.isUntold,
+    tellGuesses: createLockNoticeStore({ ...writing, takeTelling: abuse.lanes.takeTelling }).tell
   })
   const rolesLoop = startLoop({ intervalMs: ROLES_RELOAD_MS, work: roles.reload, onFault })
   const requests = mail.startWorker('mail_request', mailRequests.fulfil)

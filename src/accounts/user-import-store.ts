@@ -5,16 +5,18 @@ import { UnavailableError } from '../errors.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AddressIndex } from '../platform/keys/address-index.ts'
+import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
 import { findSomebodys, indexHex } from './taken-address-store.ts'
 import { userPlace } from './user.ts'
+import { createAddressTags } from './username-claim-store.ts'
 import {
   findTakenUsernames,
   passUsernames,
   takeUsernames,
-  type UsernameClaim
+  type AddressClaim
 } from './username-store.ts'
 
 /** A person of another system, checked. */
@@ -39,6 +41,7 @@ export type UserImportStore = ReturnType<typeof createUserImportStore>
 export type UserImportStoreDeps = {
   postgres: Postgres
   sealer: Sealer
+  dataKeys: DataKeys
   clock: Clock
   record: Audit
 }
@@ -50,7 +53,10 @@ const FIRST_WAIT_MS = 250
 class OvertakenError extends Error {}
 
 /** People by the hundred. Addresses and usernames within one call differ from each other. */
-export function createUserImportStore({ postgres, sealer, clock, record }: UserImportStoreDeps) {
+export function createUserImportStore(deps: UserImportStoreDeps) {
+  const { postgres, sealer, dataKeys, clock, record } = deps
+  const tagsOf = createAddressTags(dataKeys)
+
   /** What `add` would do, looked at only. */
   async function judge(people: ImportedPerson[]): Promise<Verdict[]> {
     return postgres.transaction((tx) => judgeRows(tx, people.map(identify)))
@@ -143,6 +149,14 @@ export function createUserImportStore({ postgres, sealer, clock, record }: UserI
     }
   }
 
+  function claimsOf(rows: IdentifiedPerson[]): AddressClaim[] {
+    return rows.flatMap(({ id, emailIndex, person: { username, email } }) =>
+      username === null
+        ? []
+        : [{ username, holderId: id, emailIndex, tags: tagsOf(email.canonical) }]
+    )
+  }
+
   return { judge, add }
 }
 
@@ -197,12 +211,6 @@ async function dropRegistrations(
   await tx.registration.deleteMany({
     where: { OR: concerned.map(({ emailIndex }) => emailIndex.where) }
   })
-}
-
-function claimsOf(rows: IdentifiedPerson[]): UsernameClaim[] {
-  return rows.flatMap(({ id, emailIndex, person: { username } }) =>
-    username === null ? [] : [{ username, holderId: id, emailIndex }]
-  )
 }
 
 const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -53,7 +53,19 @@ const GIVE_UP = {
        AND reserved_until > latchkey_now()`
 }
 
+/** Of a canonical address, what its reservations are told by: the newest first. */
+export type AddressTags = ReturnType<typeof createAddressTags>
+
+export function createAddressTags(dataKeys: DataKeys) {
+  return (canonicalEmail: string): Buffer[] =>
+    dataKeys
+      .ofPurpose('typed_code')
+      .map(({ key }) => hmacSha256(key, `username\0${canonicalEmail}`))
+}
+
 export function createUsernameReservations(dataKeys: DataKeys) {
+  const tagsOf = createAddressTags(dataKeys)
+
   /**
    * Reserves a username for the owner of an address, whoever that is or becomes.
    * @returns false when it is somebody else's, or reserved for another address
@@ -62,9 +74,7 @@ export function createUsernameReservations(dataKeys: DataKeys) {
     tx: Connection,
     { username, holderId, canonicalEmail, emailIndex, seconds }: UsernameReservation
   ): Promise<boolean> {
-    const tags = dataKeys
-      .ofPurpose('typed_code')
-      .map(({ key }) => hmacSha256(key, `username\0${canonicalEmail}`))
+    const tags = tagsOf(canonicalEmail)
     const values = [username, holderId, tags[0], tags, seconds, emailIndex.value]
     return (await tx.query(RESERVE, values)).length === 1
   }

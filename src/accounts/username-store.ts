@@ -6,6 +6,9 @@ import { byAddress } from './address-statement.ts'
 /** Who wants a username: a registration, and the address it is for; a user who has one already is for none. */
 export type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex | null }
 
+/** Who takes a username for good, and the tags of the address that it may be reserved for. */
+export type AddressClaim = UsernameClaim & { tags: Buffer[] }
+
 /** Reserves a username for `seconds`. One statement decides: it is free, or its reservation has expired. */
 export async function claimUsername(
   tx: Connection,
@@ -73,45 +76,51 @@ const RELEASE = {
 /** Of many claims, each of another username and address: what somebody has, or has reserved for another address. */
 export async function findTakenUsernames(
   tx: Transaction,
-  claims: UsernameClaim[]
+  claims: AddressClaim[]
 ): Promise<Set<string>> {
   if (claims.length === 0) return new Set()
   const rows = await tx.$queryRaw<{ username: string }[]>`
     SELECT username.username FROM username JOIN ${claimed(claims)} USING (username)
-     WHERE NOT ${isFreeFor(claims, Prisma.sql`claimed.email_index`)}`
+     WHERE (${isFree(claims)}) IS NOT TRUE`
   return new Set(rows.map(({ username }) => username))
 }
 
 /** Takes usernames for good; @returns whether all of them were still free. */
-export async function takeUsernames(tx: Transaction, claims: UsernameClaim[]): Promise<boolean> {
+export async function takeUsernames(tx: Transaction, claims: AddressClaim[]): Promise<boolean> {
   if (claims.length === 0) return true
-  const emailIndex = Prisma.sql`(SELECT claimed.email_index FROM ${claimed(claims)}
-                                   WHERE claimed.username = username.username)`
   const taken = await tx.$executeRaw`
     INSERT INTO username (username, holder_id)
     SELECT claimed.username, claimed.holder_id FROM ${claimed(claims)}
     ON CONFLICT (username) DO UPDATE SET holder_id = excluded.holder_id, expires_at = NULL
-     WHERE ${isFreeFor(claims, emailIndex)}`
+     WHERE EXISTS (SELECT FROM ${claimed(claims)}
+                    WHERE claimed.username = username.username AND ${isFree(claims)})`
   return taken === claims.length
 }
 
-/** Free again, or reserved for the same address. */
-function isFreeFor(claims: UsernameClaim[], emailIndex: Prisma.Sql): Prisma.Sql {
+/**
+ * Of `username`, for `claimed`: free again, or reserved for the same address, which its tag tells as it does a
+ * registration (username-claim-store.ts), and of reservations that a version before made, who holds it.
+ */
+function isFree(claims: AddressClaim[]): Prisma.Sql {
   const column = claims[0]?.emailIndex?.column ?? Prisma.sql`email_index`
   return Prisma.sql`(username.expires_at IS NOT NULL AND
-    (username.expires_at <= latchkey_now() OR EXISTS
-       (SELECT FROM registration WHERE registration.id = username.holder_id
-           AND registration.${column} = ${emailIndex})))`
+    (username.expires_at <= latchkey_now()
+     OR (username.reserved_until > latchkey_now()
+         AND encode(username.address_tag, 'hex') = ANY (claimed.tags))
+     OR (username.address_tag IS NULL AND EXISTS
+          (SELECT FROM registration WHERE registration.id = username.holder_id
+              AND registration.${column} = claimed.email_index))))`
 }
 
 /** The claims as rows, and as one parameter. */
-function claimed(claims: UsernameClaim[]): Prisma.Sql {
-  const rows = claims.map(({ username, holderId, emailIndex }) => ({
+function claimed(claims: AddressClaim[]): Prisma.Sql {
+  const rows = claims.map(({ username, holderId, emailIndex, tags }) => ({
     username,
     holder_id: holderId,
-    hex: Buffer.from(emailIndex?.value ?? []).toString('hex')
+    hex: Buffer.from(emailIndex?.value ?? []).toString('hex'),
+    tags: tags.map((tag) => tag.toString('hex'))
   }))
-  return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index
+  return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index, tags
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      AS claim (username text, holder_id uuid, hex text)) AS claimed`
+      AS claim (username text, holder_id uuid, hex text, tags text[])) AS claimed`
 }

@@ -17,6 +17,8 @@ export const AUDIT_EVENTS = {
   'email.changed': 'the new address was proven',
   'email.change_undone': 'from the old address; sessions ended, a reset is due',
   'email.change_undo_failed': 'the link to take an address back did not hold',
+  'account.throttled':
+    'the fifth wrong guess in a row, with which the waits begin; `details.lane` says where they are counted',
   'account.locked': 'wrong guesses in a row: the waits have grown, the owner was told',
   'password.changed': 'by its owner, who knew the old one',
   'password.proof_failed': 'a session did not know the password that a sensitive change asks for',

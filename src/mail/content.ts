@@ -1,4 +1,4 @@
-/** The mails there are, and what each template is given. `device` is what whoever logged in called it. */
+/** The mails there are, and what each template is given. `device` is what whoever logged in called it, `address` their network. */
 export type MailContent =
   | { template: 'verify-email'; data: { link: string; code: string; hours: number } }
   | { template: 'already-registered'; data: { issuer: string; resetLink: string } }
@@ -11,7 +11,13 @@ export type MailContent =
   | { template: 'account-locked'; data: { issuer: string; resetLink: string } }
   | {
       template: 'new-device'
-      data: { issuer: string; device: string | null; at: string; resetLink: string }
+      data: {
+        issuer: string
+        device: string | null
+        address: string
+        at: string
+        resetLink: string
+      }
     }
   | { template: 'session-reuse'; data: { issuer: string; device: string | null } }
 
@@ -26,7 +32,12 @@ const ISSUER = 'https://id.example.com'
 const RESET_LINK = `${ISSUER}/forgot-password`
 const CODE = '7KQM-2XHD'
 const linkTo = (page: string) => `${ISSUER}/${page}?token=${'x'.repeat(43)}`
-const NEW_DEVICE = { issuer: ISSUER, at: '2026-11-20 09:30 UTC', resetLink: RESET_LINK }
+const NEW_DEVICE = {
+  issuer: ISSUER,
+  address: '203.0.113.x',
+  at: '2026-11-20 09:30 UTC',
+  resetLink: RESET_LINK
+}
 
 /** Every mail there is with data as it may come, for the check at start: the types see that none is missing. */
 export const MAIL_SAMPLES: { [C in MailContent as C['template']]: C['data'][] } = {

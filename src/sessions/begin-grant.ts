@@ -6,7 +6,7 @@ import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Statement } from '../platform/postgres.ts'
-import { addressPlace } from './begin-session.ts'
+import { addressPlace } from './new-device.ts'
 import type { GrantSession } from './session.ts'
 
 /** Lets this grant outlive the browser login that it was made from (OpenID Connect Core §11). */

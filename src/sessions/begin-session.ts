@@ -1,15 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
-import { userPlace } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
-import { utcMinute } from '../lib/utc-text.ts'
-import type { MailCap } from '../mail/mail-cap.ts'
-import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from './end-sessions.ts'
+import { addressPlace, FORMER_LOGINS, type FormerLogins, type NewDevices } from './new-device.ts'
 import type { LiveSession, SessionDelivery } from './session.ts'
 
 export type NewSession = {
@@ -31,9 +28,7 @@ export type SessionBeginnerDeps = {
   sealer: Sealer
   clock: Clock
   record: Audit
-  takeMailSlot: MailCap
-  enqueueMail: EnqueueMail
-  issuer: string
+  newDevices: NewDevices
   idleSeconds: number
   absoluteSeconds: number
   endSessions: EndSessions
@@ -50,8 +45,6 @@ export type HeldPerson = Pick<
   'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
 > & { id: string; locale: string | null }
 
-const MAIL_SECONDS = 24 * 3_600
-
 const HOLD = {
   name: 'session_hold_person',
   text: `
@@ -64,8 +57,7 @@ const HOLD = {
 
 /**
  * The row, and what there was before it: which sessions are too many now, the least recently used of those
- * that were made from no other; and whether the person has logged in before, but never on something of this
- * name. The trail remembers logins whose sessions were purged: whoever comes back after months is told too.
+ * that were made from no other; and whether the person has logged in on such a thing before.
  */
 const BEGIN = {
   name: 'session_begin',
@@ -81,20 +73,13 @@ const BEGIN = {
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
          AND expires_at > $10 AND idle_expires_at > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
-    )
-    SELECT array(SELECT id FROM surplus) AS surplus,
-           CASE WHEN $14::boolean THEN false
-                WHEN EXISTS (SELECT FROM session
-                              WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text
-                               AND coalesce(revoke_reason, '') NOT IN ('password_changed', 'password_reset'))
-                THEN false
-                ELSE EXISTS (SELECT FROM audit_event
-                              WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
+    ), ${FORMER_LOGINS.ctes}
+    SELECT array(SELECT id FROM surplus) AS surplus, ${FORMER_LOGINS.columns}`
 }
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
-  const { sealer, clock, record, takeMailSlot, enqueueMail, issuer } = deps
+  const { sealer, clock, record, newDevices } = deps
   const { idleSeconds, absoluteSeconds, endSessions, sessionsPerUser } = deps
 
   /**
@@ -114,7 +99,7 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     const times = lifetimes(now, { idleSeconds, absoluteSeconds })
     const { id: userId, locale, ...known } = person
     const { clientId, scope, delivery, amr, device } = session
-    const [before] = await tx.query<{ surplus: string[]; isNewDevice: boolean }>(BEGIN, [
+    const [before] = await tx.query<{ surplus: string[] } & FormerLogins>(BEGIN, [
       id,
       userId,
       clientId,
@@ -131,31 +116,15 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       isKnownDevice
     ])
     if (before === undefined) throw new Error('A session that begins gives a row.')
-    const { surplus: only, isNewDevice } = before
+    const { surplus: only } = before
     const ended =
       only.length === 0 ? [] : await endSessions(tx, { userId, only }, 'session_limit', { origin })
     await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
-    if (isNewDevice) await tellNewDevice(tx, person, device, now)
+    if (newDevices.isNew(before, origin.address)) {
+      await newDevices.tell(tx, person, { device, origin, now })
+    }
     const fresh = { generation: 0, audience: [], dpopJkt: null }
     return { session: { id, userId, clientId, scope, amr, ...fresh, ...times, ...known }, ended }
-  }
-
-  async function tellNewDevice(
-    tx: Connection,
-    { id, emailSealed, locale }: HeldPerson,
-    device: string | null,
-    now: Date
-  ): Promise<void> {
-    const to = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
-    if (!(await takeMailSlot(tx, 'new-device', to))) return
-    const at = `${utcMinute(now)} UTC`
-    const data = {
-      issuer,
-      device,
-      at,
-      resetLink: `${issuer}/forgot-password`
-    }
-    await enqueueMail(tx, { template: 'new-device', to, locale, data }, MAIL_SECONDS, id)
   }
 }
 
@@ -186,10 +155,3 @@ export function lifetimes(
     idleExpiresAt: new Date(now.getTime() + Math.min(idleSeconds, absoluteSeconds) * 1_000)
   }
 }
-
-/** Where a session's address stands sealed. */
-export const addressPlace = (id: string) => ({
-  table: 'session',
-  column: 'address_sealed',
-  row: id
-})

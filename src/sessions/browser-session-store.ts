@@ -4,15 +4,10 @@ import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
-import {
-  addressPlace,
-  holdPerson,
-  lifetimes,
-  type BeginSession,
-  type LoginProof
-} from './begin-session.ts'
+import { holdPerson, lifetimes, type BeginSession, type LoginProof } from './begin-session.ts'
 import type { BrowserClaim } from './browser-cookie.ts'
 import type { EndedSession, EndSessions } from './end-sessions.ts'
+import { addressPlace } from './new-device.ts'
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE } from './session.ts'
 
 /** How often using a session is written down. */

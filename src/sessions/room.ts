@@ -13,6 +13,7 @@ import { createBrowserSessions } from './browser-sessions.ts'
 import { createLoginProof } from './login-proof.ts'
 import { createLogin } from './login.ts'
 import { createLogout } from './logout.ts'
+import { createNewDevices } from './new-device.ts'
 import { createOwnSessions } from './own-sessions.ts'
 import { createPrincipalFinder } from './principal.ts'
 import { createReauthenticationStore } from './reauthentication-store.ts'
@@ -68,9 +69,12 @@ export function openSessions(deps: SessionsDeps) {
     sealer,
     clock,
     record,
-    takeMailSlot: mail.takeMailSlot,
-    enqueueMail: mail.enqueueMail,
-    issuer,
+    newDevices: createNewDevices({
+      sealer,
+      takeMailSlot: mail.takeMailSlot,
+      enqueueMail: mail.enqueueMail,
+      issuer
+    }),
     endSessions,
     sessionsPerUser: config.sessionsPerUser
   })

@@ -4,7 +4,6 @@ import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
-  addressPlace,
   holdPerson,
   type BeginSession,
   type BegunSession,
@@ -12,6 +11,7 @@ import {
   type NewSession
 } from './begin-session.ts'
 import type { EndedSession, EndSessions, EndTarget } from './end-sessions.ts'
+import { addressPlace } from './new-device.ts'
 import type { RefreshClaim } from './refresh-token.ts'
 import type { EndReason } from './session.ts'
 

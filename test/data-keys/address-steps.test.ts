@@ -52,7 +52,7 @@ async function given(t: Test) {
     const dataKeys = await unlockDataKeys({ ...options, now })
     const sealer = createSealer({ dataKeys, clock })
     const record = createAudit({ sealer, clock })
-    const create = createUserByOperator({ postgres, sealer, clock, record })
+    const create = createUserByOperator({ postgres, sealer, dataKeys, clock, record })
     const { findByEmail } = createUserStore({ postgres, reader: postgres, sealer })
     const { movePage } = createAddressStore({ postgres, sealer, dataKeys, lease })
     return {

@@ -25,7 +25,7 @@ async function given(t: Test) {
   const record = createAudit(platform)
 
   const createWith = (used: Postgres) => async (email: string) => {
-    const create = createUserByOperator({ postgres: used, sealer, clock, record })
+    const create = createUserByOperator({ postgres: used, sealer, dataKeys, clock, record })
     const person = { username: null, passwordHash: null, roles: [] }
     return create({ email: parseEmailAddress(email)!, ...person })
   }

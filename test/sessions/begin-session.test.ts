@@ -5,6 +5,7 @@ import { createMailCap } from '../../src/mail/mail-cap.ts'
 import { createOutbox } from '../../src/mail/outbox.ts'
 import { createSessionBeginner } from '../../src/sessions/begin-session.ts'
 import { createSessionEnder } from '../../src/sessions/end-sessions.ts'
+import { createNewDevices } from '../../src/sessions/new-device.ts'
 import { createSessionStore } from '../../src/sessions/session-store.ts'
 import { startApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
@@ -22,9 +23,12 @@ const beginSession = createSessionBeginner({
   sealer,
   clock,
   record,
-  takeMailSlot: createMailCap(dataKeys, []),
-  enqueueMail,
-  issuer: 'https://id.example',
+  newDevices: createNewDevices({
+    sealer,
+    takeMailSlot: createMailCap(dataKeys, []),
+    enqueueMail,
+    issuer: 'https://id.example'
+  }),
   idleSeconds: 60,
   absoluteSeconds: 60,
   endSessions,

@@ -19,9 +19,9 @@ const PATIENCE_MS = 400_000
 
 /** People who are there already, with a phone number each. */
 async function importPeople({ platform }: Awaited<ReturnType<typeof openOperator>>): Promise<void> {
-  const { postgres, sealer, clock } = platform
+  const { postgres, sealer, dataKeys, clock } = platform
   const record = () => Promise.resolve([])
-  const { add } = createUserImportStore({ postgres, sealer, clock, record })
+  const { add } = createUserImportStore({ postgres, sealer, dataKeys, clock, record })
   const person = () => ({
     email: parseEmailAddress(freshEmail())!,
     isEmailVerified: true,

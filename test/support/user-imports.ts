@@ -43,9 +43,9 @@ export async function givenImporter(t: Test, app: TestApp) {
   const { databaseUrl } = app
   const platform = await openPlatform({ ...readConfig(app.env), databaseUrl }, () => undefined)
   t.teardown(platform.close)
-  const { postgres, sealer, clock } = platform
+  const { postgres, sealer, dataKeys, clock } = platform
   const record = createAudit({ sealer, clock })
-  const store = createUserImportStore({ postgres, sealer, clock, record })
+  const store = createUserImportStore({ postgres, sealer, dataKeys, clock, record })
   const { exists: roleExists } = await openRoles(createRoleStore(postgres))
 
   return async function run(lines: FileLine[], { dryRun } = { dryRun: false }) {
