@@ -66,6 +66,8 @@ const HOLD = {
  * The row, and what there was before it: which sessions are too many now, the least recently used of those
  * that were made from no other; and whether the person has logged in before, but never on something of this
  * name. The trail remembers logins whose sessions were purged: whoever comes back after months is told too.
+ * It is asked where no session is left, for it has an index for each month; and by the index of persons, never by
+ * that of types: Postgres takes that one for a month that had no login when its statistics were made.
  */
 const BEGIN = {
   name: 'session_begin',
@@ -88,7 +90,8 @@ const BEGIN = {
                               WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text
                                AND coalesce(revoke_reason, '') NOT IN ('password_changed', 'password_reset'))
                 THEN false
-                ELSE EXISTS (SELECT FROM audit_event
+                WHEN EXISTS (SELECT FROM session WHERE user_id = $2::uuid) THEN true
+                ELSE EXISTS (SELECT FROM (SELECT user_id, type || '' AS type FROM audit_event) AS trail
                               WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
 }
 
