@@ -1,7 +1,5 @@
 // npm run bench:growth [-- --scale 1 --data DIR --seconds 3 --rounds 5 --only 'refresh|audit']: what growth costs. The same
-// operations on an all but empty database and on a grown one, in turn.
-import { join } from 'node:path'
-import { tmpdir } from 'node:os'
+// operations on an all but empty database and on a grown one, in turn. Without --data, what was made goes at the end.
 import { parseArgs } from 'node:util'
 import { openDatabases } from './databases.ts'
 import { drive, median, percentile } from './load.ts'
@@ -11,7 +9,7 @@ import { startSubject, type Subject } from './subject.ts'
 const { values: options } = parseArgs({
   options: {
     scale: { type: 'string', default: '1' },
-    data: { type: 'string', default: join(tmpdir(), 'latchkey-growth') },
+    data: { type: 'string' },
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', default: '' }
@@ -19,6 +17,9 @@ const { values: options } = parseArgs({
 })
 const SLICE_MS = Number(options.seconds) * 1_000
 const ROUNDS = Number(options.rounds)
+
+/** Of what an empty database gives. */
+const AT_LEAST = 0.85
 
 type Figures = {
   rates: number[]
@@ -28,8 +29,10 @@ type Figures = {
   wal: number
 }
 
+type Row = { name: string; empty: Summary; grown: Summary; rates: number; cpu: number }
+
 /** In turn, and each round the other way round: what else the machine does hits both alike. */
-async function compare({ name, connections, one }: Operation, subjects: Subject[]): Promise<void> {
+async function compare({ name, connections, one }: Operation, subjects: Subject[]): Promise<Row> {
   const figures = new Map<Subject, Figures>()
   const of = (subject: Subject) => getOrMake(figures, subject)
   for (const subject of subjects) await drive(connections, SLICE_MS / 4, () => one(subject))
@@ -46,23 +49,41 @@ async function compare({ name, connections, one }: Operation, subjects: Subject[
       sum.wal += walAfter - wal
     }
   }
-  const [empty, grown] = subjects.map((subject) => summary(of(subject)))
-  if (empty === undefined || grown === undefined) return
-  const cpu = (empty.serverUs + empty.postgresUs) / (grown.serverUs + grown.postgresUs)
-  console.log(
-    [
-      name.padEnd(24),
-      empty.rate.toFixed(0).padStart(7),
-      grown.rate.toFixed(0).padStart(8),
-      (grown.rate / empty.rate).toFixed(2).padStart(6),
-      `${empty.p99Ms.toFixed(1)} / ${grown.p99Ms.toFixed(1)}`.padStart(15),
-      `${empty.serverUs.toFixed(0)} / ${grown.serverUs.toFixed(0)}`.padStart(15),
-      `${empty.postgresUs.toFixed(0)} / ${grown.postgresUs.toFixed(0)}`.padStart(13),
-      cpu.toFixed(2).padStart(6),
-      `WAL ${empty.wal.toFixed(0)} / ${grown.wal.toFixed(0)}`
-    ].join('  ')
-  )
+  const [few, many] = subjects.map(of)
+  if (few === undefined || many === undefined) throw new Error('Two databases are compared.')
+  const [empty, grown] = [summary(few), summary(many)]
+  return {
+    name,
+    empty,
+    grown,
+    rates: median(many.rates.map((rate, round) => rate / (few.rates[round] ?? NaN))),
+    cpu: (empty.serverUs + empty.postgresUs) / (grown.serverUs + grown.postgresUs)
+  }
 }
+
+function report(rows: Row[]): void {
+  console.log(
+    '\n| operation | a second: empty, grown | ratio | p99 ms | server µs | Postgres µs | ratio of CPU | WAL bytes |\n|---|---|---|---|---|---|---|---|'
+  )
+  for (const { name, empty, grown, rates, cpu } of rows) {
+    const both = (digits: number, pick: (side: Summary) => number) =>
+      `${pick(empty).toFixed(digits)}, ${pick(grown).toFixed(digits)}`
+    const cells = [
+      name,
+      both(0, ({ rate }) => rate),
+      ratio(rates),
+      both(1, ({ p99Ms }) => p99Ms),
+      both(0, ({ serverUs }) => serverUs),
+      both(0, ({ postgresUs }) => postgresUs),
+      ratio(cpu),
+      both(0, ({ wal }) => wal)
+    ]
+    console.log(`| ${cells.join(' | ')} |`)
+  }
+}
+
+/** `!` stands behind what the project does not allow itself. */
+const ratio = (value: number) => `${value.toFixed(2)}${value < AT_LEAST ? '!' : ''}`
 
 const blank = (): Figures => ({ rates: [], tookMs: [], serverUs: 0, postgresUs: 0, wal: 0 })
 
@@ -71,6 +92,8 @@ function getOrMake(figures: Map<Subject, Figures>, subject: Subject): Figures {
   figures.set(subject, known)
   return known
 }
+
+type Summary = ReturnType<typeof summary>
 
 function summary({ rates, tookMs, serverUs, postgresUs, wal }: Figures) {
   return {
@@ -82,6 +105,8 @@ function summary({ rates, tookMs, serverUs, postgresUs, wal }: Figures) {
   }
 }
 
+const startedMs = performance.now()
+const elapsed = () => `${((performance.now() - startedMs) / 60_000).toFixed(1)} min in all`
 const databases = await openDatabases(options.data, Number(options.scale), console.log)
 const subjects: Subject[] = []
 try {
@@ -90,13 +115,17 @@ try {
     subjects.push(subject)
     await subject.prepare()
   }
-  console.log(
-    `${'operation'.padEnd(24)}  empty/s   grown/s   ratio   p99 ms            server CPU µs    Postgres CPU µs  ratio`
-  )
+  const rows: Row[] = []
   for (const operation of OPERATIONS) {
-    if (options.only.split('|').some((name) => operation.name.startsWith(name)))
-      await compare(operation, subjects)
+    if (!options.only.split('|').some((name) => operation.name.startsWith(name))) continue
+    const row = await compare(operation, subjects)
+    rows.push(row)
+    process.stderr.write(
+      `${row.name}: ${ratio(row.rates)} by rates, ${ratio(row.cpu)} by CPU; ${elapsed()}\n`
+    )
   }
+  report(rows)
+  console.log(`\nScale ${options.scale}, ${ROUNDS} rounds of ${SLICE_MS / 1_000} s; ${elapsed()}.`)
 } finally {
   for (const subject of subjects) await subject.close()
   await databases.close()

@@ -42,14 +42,23 @@ export async function fill({ databaseUrl, sealer, population, tell }: FillDeps):
     await client.query(
       `SELECT make_audit_partition(now() - make_interval(months => back)) FROM generate_series(1, ${MONTHS}) AS back`
     )
-    await step('people', users, () => fillPeople({ databaseUrl, sealer, population }))
-    await step('sessions', sessions, () => inChunks(databaseUrl, population, sessions, SESSIONS))
-    await step('events', events, () => inChunks(databaseUrl, population, events, EVENTS))
-    await client.query("SET maintenance_work_mem = '512MB'")
-    for (const { name, definition } of indexes) {
-      await step(name, 0, () => client.query(definition))
-    }
-    await step('vacuum', 0, () => client.query('VACUUM (ANALYZE, FREEZE)'))
+    const tables = await tablesOf(client)
+    // What it did meanwhile would be done once more at the end.
+    for (const table of tables)
+      await client.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`)
+    // People are sealed by this process, the others made by Postgres: together they use all cores.
+    await Promise.all([
+      step('people', users, () => fillPeople({ databaseUrl, sealer, population })),
+      step('sessions', sessions, () => inChunks(databaseUrl, population, sessions, SESSIONS)).then(
+        () => step('events', events, () => inChunks(databaseUrl, population, events, EVENTS))
+      )
+    ])
+    const each = (all: string[]) => inTurn(databaseUrl, population, all)
+    await step('indexes', 0, () => each(indexes))
+    await step('vacuum', 0, () => each(tables.map((name) => `VACUUM (ANALYZE, FREEZE) ${name}`)))
+    await client.query('ANALYZE audit_event')
+    for (const table of tables)
+      await client.query(`ALTER TABLE ${table} RESET (autovacuum_enabled)`)
   })
 
   async function step(what: string, rows: number, work: () => Promise<unknown>): Promise<void> {
@@ -61,18 +70,24 @@ export async function fill({ databaseUrl, sealer, population, tell }: FillDeps):
   }
 }
 
+/** Those that hold rows, the largest kind first. */
+async function tablesOf(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`
+    SELECT oid::regclass::text AS name FROM pg_class
+     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+     ORDER BY relname NOT IN ('session', 'users'), relname NOT LIKE 'audit%'`)
+  return rows.map(({ name }) => name)
+}
+
 /** All but the primary keys: those are in the order of the rows. @returns what makes them again */
-async function dropIndexes(client: pg.Client): Promise<{ name: string; definition: string }[]> {
+async function dropIndexes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string; definition: string }>(`
     SELECT relname AS name, pg_get_indexdef(indexrelid) AS definition
       FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
      WHERE indrelid IN ('users'::regclass, 'session'::regclass, 'audit_event'::regclass)
        AND NOT indisprimary ORDER BY 1`)
   for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
-  return rows.map(({ name, definition }) => ({
-    name,
-    definition: definition.replace(' ON ONLY ', ' ON ')
-  }))
+  return rows.map(({ definition }) => definition.replace(' ON ONLY ', ' ON '))
 }
 
 type PeopleDeps = Pick<FillDeps, 'databaseUrl' | 'sealer' | 'population'>
@@ -186,6 +201,16 @@ async function inChunks(databaseUrl: string, population: Population, rows: numbe
       next = Math.min(rows, first + ROWS_PER_STATEMENT)
       await client.query(chunk(population), [first, next])
     }
+  })
+}
+
+/** Statements in any order, several at once. */
+async function inTurn(databaseUrl: string, population: Population, statements: string[]) {
+  const waiting = [...statements]
+  await inParallel(databaseUrl, population, async (client) => {
+    await client.query("SET maintenance_work_mem = '512MB'")
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      await client.query(next)
   })
 }
 
