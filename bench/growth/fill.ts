@@ -1,23 +1,10 @@
-import pg from 'pg'
-import { createMetrics } from '../../src/platform/metrics.ts'
-import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
-import { userPlace } from '../../src/accounts/user.ts'
-import { hex } from '../../src/lib/hex.ts'
+import type pg from 'pg'
 import type { Platform } from '../../src/platform/open-platform.ts'
-import {
-  ADMINISTRATORS,
-  emailOf,
-  idInSql,
-  PASSWORD,
-  REVOKED_EACH,
-  SPAN_MS,
-  userIdOf,
-  type Population
-} from './population.ts'
+import { inParallel, inTurn, withClient } from './parallel.ts'
+import { fillPeople } from './people.ts'
+import { REVOKED_EACH, SPAN_MS, type Population } from './population.ts'
 
-const PEOPLE_PER_STATEMENT = 10_000
 const ROWS_PER_STATEMENT = 500_000
-const WORKERS = 4
 /** Of partitions for events of the past. */
 const MONTHS = 25
 
@@ -90,71 +77,6 @@ async function dropIndexes(client: pg.Client): Promise<string[]> {
   return rows.map(({ definition }) => definition.replace(' ON ONLY ', ' ON '))
 }
 
-type PeopleDeps = Pick<FillDeps, 'databaseUrl' | 'sealer' | 'population'>
-
-/** Their addresses are sealed and indexed for real, so that each of them can log in; all have one password. */
-async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Promise<void> {
-  const hasher = await createPasswordHasher({
-    memoryKib: 19_456,
-    passes: 2,
-    concurrency: 1,
-    queueLength: 1,
-    metrics: createMetrics({ ofProcess: false })
-  })
-  const passwordHash = await hasher.hash(PASSWORD)
-  let next = 0
-  await inParallel(databaseUrl, population, async (client) => {
-    while (next < population.users) {
-      const first = next
-      next += PEOPLE_PER_STATEMENT
-      const numbers = Array.from(
-        { length: Math.min(PEOPLE_PER_STATEMENT, population.users - first) },
-        (_, index) => first + index
-      )
-      const ids = numbers.map((n) => userIdOf(n, population))
-      await client.query(PEOPLE, [
-        numbers,
-        ids,
-        numbers.map((n) => hex(sealer.emailIndex(emailOf(n)).columns.emailIndex)),
-        ids.map((id, index) =>
-          hex(
-            sealer.sealBytes(
-              'sealing',
-              Buffer.from(emailOf(first + index)),
-              userPlace(id, 'email_sealed')
-            )
-          )
-        ),
-        passwordHash,
-        Math.max(1, Math.floor(population.users / ADMINISTRATORS))
-      ])
-      const keyPlace = (row: string) => ({ table: 'audit_key', column: 'sealed_key', row })
-      const sealedKeys = ids.map((id) => hex(sealer.sealBytes('audit', KEY, keyPlace(id))))
-      await client.query(AUDIT_KEYS, [ids, sealedKeys])
-    }
-  })
-}
-
-const KEY = Buffer.alloc(32, 7)
-
-/** One in five has a username, one in a thousand is disabled; $6 says how far apart the administrators are. */
-const PEOPLE = `
-  WITH person AS (
-    SELECT *, to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)::timestamptz(3) AS at
-      FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) AS person (n, id, email_index, email_sealed)),
-    named AS (
-      INSERT INTO username (username, holder_id) SELECT 'person' || n, id FROM person WHERE n % 5 = 0)
-  INSERT INTO users (id, email_index, email_index_next, email_sealed, email_verified_at, username, password_hash, roles, status,
-                     created_at, updated_at)
-  SELECT id, decode(email_index, 'hex'), decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
-         $5, CASE WHEN n % $6 = 0 AND n / $6 < ${ADMINISTRATORS} THEN '{admin,user}' ELSE '{user}' END::text[],
-         CASE WHEN n % 1000 = 999 THEN 'disabled' ELSE 'active' END::user_status, at, at
-    FROM person`
-
-const AUDIT_KEYS = `
-  INSERT INTO audit_key (user_id, sealed_key)
-  SELECT id, decode(sealed_key, 'hex') FROM unnest($1::uuid[], $2::text[]) AS person (id, sealed_key)`
-
 /** Statements for the rows from $1 until before $2. */
 type Chunk = (population: Population) => string
 
@@ -202,41 +124,4 @@ async function inChunks(databaseUrl: string, population: Population, rows: numbe
       await client.query(chunk(population), [first, next])
     }
   })
-}
-
-/** Statements in any order, several at once. */
-async function inTurn(databaseUrl: string, population: Population, statements: string[]) {
-  const waiting = [...statements]
-  await inParallel(databaseUrl, population, async (client) => {
-    await client.query("SET maintenance_work_mem = '512MB'")
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      await client.query(next)
-  })
-}
-
-async function inParallel(
-  databaseUrl: string,
-  population: Population,
-  work: (client: pg.Client) => Promise<void>
-): Promise<void> {
-  await Promise.all(
-    Array.from({ length: WORKERS }, () => withClient(databaseUrl, population, work))
-  )
-}
-
-async function withClient(
-  databaseUrl: string,
-  population: Population,
-  work: (client: pg.Client) => Promise<void>
-): Promise<void> {
-  const client = new pg.Client(databaseUrl)
-  await client.connect()
-  try {
-    await client.query('SET session_replication_role = replica')
-    await client.query('SET synchronous_commit = off')
-    await client.query(idInSql(population))
-    await work(client)
-  } finally {
-    await client.end()
-  }
 }
