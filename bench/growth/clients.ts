@@ -42,7 +42,8 @@ export async function openClients(
 
   async function introspect(token: string): Promise<Answer> {
     const answer = await post('/oauth/introspect', service, { token })
-    if (!answer.body.includes('"active":true')) throw new Error(answer.body)
+    if (answer.status === 200 && !answer.body.includes('"active":true'))
+      throw new Error(answer.body)
     return answer
   }
 
@@ -62,6 +63,7 @@ export async function openClients(
   async function codeFlow(): Promise<Answer> {
     const cookie = cookies[turn++ % cookies.length] ?? ''
     const granted = await ask({ path: `/oauth/authorize?${query.toString()}`, cookie })
+    if (granted.status === 503) return granted
     const code = new URL(granted.location ?? 'none:').searchParams.get('code')
     if (code === null) throw new Error(`${granted.status}: ${granted.body.slice(0, 200)}`)
     const answer = await post('/oauth/token', web, {

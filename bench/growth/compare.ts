@@ -27,9 +27,17 @@ type Figures = {
   serverUs: number
   postgresUs: number
   wal: number
+  refused: number
 }
 
-type Row = { name: string; empty: Summary; grown: Summary; rates: number; cpu: number }
+type Row = {
+  name: string
+  empty: Summary
+  grown: Summary
+  rates: number
+  cpu: number
+  refused: number
+}
 
 /** In turn, and each round the other way round: what else the machine does hits both alike. */
 async function compare({ name, connections, one }: Operation, subjects: Subject[]): Promise<Row> {
@@ -39,7 +47,7 @@ async function compare({ name, connections, one }: Operation, subjects: Subject[
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
       const [before, wal] = [await subject.cpuMs(), await subject.walBytes()]
-      const { count, ms, tookMs } = await drive(connections, SLICE_MS, () => one(subject))
+      const { count, refused, ms, tookMs } = await drive(connections, SLICE_MS, () => one(subject))
       const [after, walAfter] = [await subject.cpuMs(), await subject.walBytes()]
       const sum = of(subject)
       sum.rates.push((count / ms) * 1_000)
@@ -47,6 +55,7 @@ async function compare({ name, connections, one }: Operation, subjects: Subject[
       sum.serverUs += (after.server - before.server) * 1_000
       sum.postgresUs += (after.postgres - before.postgres) * 1_000
       sum.wal += walAfter - wal
+      sum.refused += refused
     }
   }
   const [few, many] = subjects.map(of)
@@ -57,11 +66,14 @@ async function compare({ name, connections, one }: Operation, subjects: Subject[
     empty,
     grown,
     rates: median(many.rates.map((rate, round) => rate / (few.rates[round] ?? NaN))),
+    refused: few.refused + many.refused,
     cpu: (empty.serverUs + empty.postgresUs) / (grown.serverUs + grown.postgresUs)
   }
 }
 
+/** As far as it came: a run of half an hour is not lost with its last operation. */
 function report(rows: Row[]): void {
+  if (rows.length === 0) return
   console.log(
     '\n| operation | a second: empty, grown | ratio | p99 ms | server µs | Postgres µs | ratio of CPU | WAL bytes |\n|---|---|---|---|---|---|---|---|'
   )
@@ -80,12 +92,24 @@ function report(rows: Row[]): void {
     ]
     console.log(`| ${cells.join(' | ')} |`)
   }
+  for (const { name, refused } of rows) {
+    if (refused === 0) continue
+    process.exitCode = 1
+    console.log(`${name}: ${refused} answers were 503, which are no throughput.`)
+  }
 }
 
 /** `!` stands behind what the project does not allow itself. */
 const ratio = (value: number) => `${value.toFixed(2)}${value < AT_LEAST ? '!' : ''}`
 
-const blank = (): Figures => ({ rates: [], tookMs: [], serverUs: 0, postgresUs: 0, wal: 0 })
+const blank = (): Figures => ({
+  rates: [],
+  tookMs: [],
+  serverUs: 0,
+  postgresUs: 0,
+  wal: 0,
+  refused: 0
+})
 
 function getOrMake(figures: Map<Subject, Figures>, subject: Subject): Figures {
   const known = figures.get(subject) ?? blank()
@@ -109,13 +133,13 @@ const startedMs = performance.now()
 const elapsed = () => `${((performance.now() - startedMs) / 60_000).toFixed(1)} min in all`
 const databases = await openDatabases(options.data, Number(options.scale), console.log)
 const subjects: Subject[] = []
+const rows: Row[] = []
 try {
   for (const database of [databases.empty, databases.grown]) {
     const subject = await startSubject(database)
     subjects.push(subject)
     await subject.prepare()
   }
-  const rows: Row[] = []
   for (const operation of OPERATIONS) {
     if (!options.only.split('|').some((name) => operation.name.startsWith(name))) continue
     const row = await compare(operation, subjects)
@@ -124,9 +148,9 @@ try {
       `${row.name}: ${ratio(row.rates)} by rates, ${ratio(row.cpu)} by CPU; ${elapsed()}\n`
     )
   }
+} finally {
   report(rows)
   console.log(`\nScale ${options.scale}, ${ROUNDS} rounds of ${SLICE_MS / 1_000} s; ${elapsed()}.`)
-} finally {
   for (const subject of subjects) await subject.close()
   await databases.close()
 }
