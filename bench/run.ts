@@ -10,6 +10,7 @@ import { betterAuthSubject, latchkeySubject, limitSubject, oidcSubject } from '.
 
 const line = readBenchLine()
 if (line.peers) installPeers()
+const startedMs = performance.now()
 const place = await openPlace()
 try {
   const server = await openLatchkey(place)
@@ -31,6 +32,8 @@ try {
     await writeResult('besides.json', besides)
   }
   if (rows.some(({ wrong }) => wrong > 0)) process.exitCode = 1
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0)
+  console.log(`\n${line.rounds} rounds of ${line.measureMs / 1_000} s each: ${seconds} s in all.`)
 } finally {
   await place.close()
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../../src/platform/migrate.ts'
@@ -22,11 +25,22 @@ const settingsFor = (scale: number) => ({
 const EMPTY_SCALE = 0.0002
 
 /**
- * A Postgres under `dataDir` with an all but empty database and a grown one, each filled where it is not yet.
- * @returns both, and what stops the server; the data stays
+ * A Postgres with an all but empty database and a grown one, each filled where it is not yet.
+ * @param kept where the data lies, and stays for the next run; without it, in a folder that goes with the server
+ * @returns both, the folder, and what stops the server
  */
-export async function openDatabases(dataDir: string, scale: number, tell: (line: string) => void) {
+export async function openDatabases(
+  kept: string | undefined,
+  scale: number,
+  tell: (line: string) => void
+) {
+  const dataDir = kept ?? (await mkdtemp(join(tmpdir(), 'latchkey-growth-')))
   const postgres = await startEmbeddedPostgres({ dataDir, settings: settingsFor(scale) })
+  async function close(): Promise<void> {
+    await postgres.release()
+    if (kept === undefined) await rm(dataDir, { recursive: true, force: true })
+  }
+
   try {
     const empty = await openDatabase(postgres.url, 'empty', EMPTY_SCALE, tell)
     const grown = await openDatabase(
@@ -35,9 +49,9 @@ export async function openDatabases(dataDir: string, scale: number, tell: (line:
       scale,
       tell
     )
-    return { empty, grown, close: () => postgres.release() }
+    return { empty, grown, dataDir, close }
   } catch (error) {
-    await postgres.release()
+    await close()
     throw error
   }
 }

@@ -1,23 +1,10 @@
-import pg from 'pg'
-import { createMetrics } from '../../src/platform/metrics.ts'
-import { createPasswordHasher } from '../../src/accounts/password-hasher.ts'
-import { userPlace } from '../../src/accounts/user.ts'
-import { hex } from '../../src/lib/hex.ts'
+import type pg from 'pg'
 import type { Platform } from '../../src/platform/open-platform.ts'
-import {
-  ADMINISTRATORS,
-  emailOf,
-  idInSql,
-  PASSWORD,
-  REVOKED_EACH,
-  SPAN_MS,
-  userIdOf,
-  type Population
-} from './population.ts'
+import { inParallel, inTurn, withClient } from './parallel.ts'
+import { fillPeople } from './people.ts'
+import { REVOKED_EACH, SPAN_MS, type Population } from './population.ts'
 
-const PEOPLE_PER_STATEMENT = 10_000
 const ROWS_PER_STATEMENT = 500_000
-const WORKERS = 4
 /** Of partitions for events of the past. */
 const MONTHS = 25
 
@@ -42,14 +29,23 @@ export async function fill({ databaseUrl, sealer, population, tell }: FillDeps):
     await client.query(
       `SELECT make_audit_partition(now() - make_interval(months => back)) FROM generate_series(1, ${MONTHS}) AS back`
     )
-    await step('people', users, () => fillPeople({ databaseUrl, sealer, population }))
-    await step('sessions', sessions, () => inChunks(databaseUrl, population, sessions, SESSIONS))
-    await step('events', events, () => inChunks(databaseUrl, population, events, EVENTS))
-    await client.query("SET maintenance_work_mem = '512MB'")
-    for (const { name, definition } of indexes) {
-      await step(name, 0, () => client.query(definition))
-    }
-    await step('vacuum', 0, () => client.query('VACUUM (ANALYZE, FREEZE)'))
+    const tables = await tablesOf(client)
+    // What it did meanwhile would be done once more at the end.
+    for (const table of tables)
+      await client.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`)
+    // People are sealed by this process, the others made by Postgres: together they use all cores.
+    await Promise.all([
+      step('people', users, () => fillPeople({ databaseUrl, sealer, population })),
+      step('sessions', sessions, () => inChunks(databaseUrl, population, sessions, SESSIONS)).then(
+        () => step('events', events, () => inChunks(databaseUrl, population, events, EVENTS))
+      )
+    ])
+    const each = (all: string[]) => inTurn(databaseUrl, population, all)
+    await step('indexes', 0, () => each(indexes))
+    await step('vacuum', 0, () => each(tables.map((name) => `VACUUM (ANALYZE, FREEZE) ${name}`)))
+    await client.query('ANALYZE audit_event')
+    for (const table of tables)
+      await client.query(`ALTER TABLE ${table} RESET (autovacuum_enabled)`)
   })
 
   async function step(what: string, rows: number, work: () => Promise<unknown>): Promise<void> {
@@ -61,84 +57,25 @@ export async function fill({ databaseUrl, sealer, population, tell }: FillDeps):
   }
 }
 
+/** Those that hold rows, the largest kind first. */
+async function tablesOf(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`
+    SELECT oid::regclass::text AS name FROM pg_class
+     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+     ORDER BY relname NOT IN ('session', 'users'), relname NOT LIKE 'audit%'`)
+  return rows.map(({ name }) => name)
+}
+
 /** All but the primary keys: those are in the order of the rows. @returns what makes them again */
-async function dropIndexes(client: pg.Client): Promise<{ name: string; definition: string }[]> {
+async function dropIndexes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string; definition: string }>(`
     SELECT relname AS name, pg_get_indexdef(indexrelid) AS definition
       FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
      WHERE indrelid IN ('users'::regclass, 'session'::regclass, 'audit_event'::regclass)
        AND NOT indisprimary ORDER BY 1`)
   for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
-  return rows.map(({ name, definition }) => ({
-    name,
-    definition: definition.replace(' ON ONLY ', ' ON ')
-  }))
+  return rows.map(({ definition }) => definition.replace(' ON ONLY ', ' ON '))
 }
-
-type PeopleDeps = Pick<FillDeps, 'databaseUrl' | 'sealer' | 'population'>
-
-/** Their addresses are sealed and indexed for real, so that each of them can log in; all have one password. */
-async function fillPeople({ databaseUrl, sealer, population }: PeopleDeps): Promise<void> {
-  const hasher = await createPasswordHasher({
-    memoryKib: 19_456,
-    passes: 2,
-    concurrency: 1,
-    queueLength: 1,
-    metrics: createMetrics({ ofProcess: false })
-  })
-  const passwordHash = await hasher.hash(PASSWORD)
-  let next = 0
-  await inParallel(databaseUrl, population, async (client) => {
-    while (next < population.users) {
-      const first = next
-      next += PEOPLE_PER_STATEMENT
-      const numbers = Array.from(
-        { length: Math.min(PEOPLE_PER_STATEMENT, population.users - first) },
-        (_, index) => first + index
-      )
-      const ids = numbers.map((n) => userIdOf(n, population))
-      await client.query(PEOPLE, [
-        numbers,
-        ids,
-        numbers.map((n) => hex(sealer.emailIndex(emailOf(n)).columns.emailIndex)),
-        ids.map((id, index) =>
-          hex(
-            sealer.sealBytes(
-              'sealing',
-              Buffer.from(emailOf(first + index)),
-              userPlace(id, 'email_sealed')
-            )
-          )
-        ),
-        passwordHash,
-        Math.max(1, Math.floor(population.users / ADMINISTRATORS))
-      ])
-      const keyPlace = (row: string) => ({ table: 'audit_key', column: 'sealed_key', row })
-      const sealedKeys = ids.map((id) => hex(sealer.sealBytes('audit', KEY, keyPlace(id))))
-      await client.query(AUDIT_KEYS, [ids, sealedKeys])
-    }
-  })
-}
-
-const KEY = Buffer.alloc(32, 7)
-
-/** One in five has a username, one in a thousand is disabled; $6 says how far apart the administrators are. */
-const PEOPLE = `
-  WITH person AS (
-    SELECT *, to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)::timestamptz(3) AS at
-      FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) AS person (n, id, email_index, email_sealed)),
-    named AS (
-      INSERT INTO username (username, holder_id) SELECT 'person' || n, id FROM person WHERE n % 5 = 0)
-  INSERT INTO users (id, email_index, email_index_next, email_sealed, email_verified_at, username, password_hash, roles, status,
-                     created_at, updated_at)
-  SELECT id, decode(email_index, 'hex'), decode(email_index, 'hex'), decode(email_sealed, 'hex'), at, CASE WHEN n % 5 = 0 THEN 'person' || n END,
-         $5, CASE WHEN n % $6 = 0 AND n / $6 < ${ADMINISTRATORS} THEN '{admin,user}' ELSE '{user}' END::text[],
-         CASE WHEN n % 1000 = 999 THEN 'disabled' ELSE 'active' END::user_status, at, at
-    FROM person`
-
-const AUDIT_KEYS = `
-  INSERT INTO audit_key (user_id, sealed_key)
-  SELECT id, decode(sealed_key, 'hex') FROM unnest($1::uuid[], $2::text[]) AS person (id, sealed_key)`
 
 /** Statements for the rows from $1 until before $2. */
 type Chunk = (population: Population) => string
@@ -187,31 +124,4 @@ async function inChunks(databaseUrl: string, population: Population, rows: numbe
       await client.query(chunk(population), [first, next])
     }
   })
-}
-
-async function inParallel(
-  databaseUrl: string,
-  population: Population,
-  work: (client: pg.Client) => Promise<void>
-): Promise<void> {
-  await Promise.all(
-    Array.from({ length: WORKERS }, () => withClient(databaseUrl, population, work))
-  )
-}
-
-async function withClient(
-  databaseUrl: string,
-  population: Population,
-  work: (client: pg.Client) => Promise<void>
-): Promise<void> {
-  const client = new pg.Client(databaseUrl)
-  await client.connect()
-  try {
-    await client.query('SET session_replication_role = replica')
-    await client.query('SET synchronous_commit = off')
-    await client.query(idInSql(population))
-    await work(client)
-  } finally {
-    await client.end()
-  }
 }

@@ -19,9 +19,18 @@ const someUsername = ({ population: { users } }: Subject) =>
 
 export const OPERATIONS: Operation[] = [
   { name: 'refresh', connections: 8, one: (subject) => subject.refresh() },
+  { name: 'client credentials', connections: 8, one: (subject) => subject.clientCredentials() },
   { name: 'verify-token', connections: 8, one: (subject) => subject.verify() },
   { name: 'introspection', connections: 8, one: (subject) => subject.introspect() },
+  { name: 'JWKS', connections: 8, one: (subject) => subject.get('/.well-known/jwks.json') },
+  {
+    name: 'metadata',
+    connections: 8,
+    one: (subject) => subject.get('/.well-known/openid-configuration')
+  },
   { name: 'login', connections: 4, one: (subject) => subject.loginAnybody() },
+  { name: 'register', connections: 4, one: (subject) => subject.register() },
+  { name: 'authorize, code, token', connections: 8, one: (subject) => subject.codeFlow() },
   { name: 'users, newest', connections: 2, one: people('limit=50') },
   {
     name: 'users, from the middle',

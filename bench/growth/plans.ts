@@ -2,7 +2,6 @@
 // every statement of the operations that are compared and of the background: what each read, and whether a table whole.
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { tmpdir } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -13,7 +12,7 @@ import { startSubject } from './subject.ts'
 const { values: options } = parseArgs({
   options: {
     scale: { type: 'string', default: '1' },
-    data: { type: 'string', default: join(tmpdir(), 'latchkey-growth') }
+    data: { type: 'string' }
   }
 })
 /** Each connection has planned a named statement for good after five. */
@@ -32,7 +31,7 @@ const databases = await openDatabases(options.data, Number(options.scale), conso
 const { name } = databases.grown
 const client = new pg.Client(databases.grown.url)
 await client.connect()
-const log = join(options.data, 'postgres', 'server.log')
+const log = join(databases.dataDir, 'postgres', 'server.log')
 try {
   const { size } = await stat(log)
   for (const [setting, value] of Object.entries(EXPLAIN)) {

@@ -1,13 +1,11 @@
 // node bench/growth/rotations.ts [--data DIR]: what a session weighs after 10,000 rotations.
-import { join } from 'node:path'
-import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDatabases } from './databases.ts'
 import { startSubject, type Subject } from './subject.ts'
 
 const { values: options } = parseArgs({
   options: {
-    data: { type: 'string', default: join(tmpdir(), 'latchkey-growth') },
+    data: { type: 'string' },
     scale: { type: 'string', default: '0.01' },
     rotations: { type: 'string', default: '10000' }
   }

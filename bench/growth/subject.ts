@@ -6,9 +6,9 @@ import pg from 'pg'
 import { readConfig } from '../../src/config.ts'
 import { openPlatform } from '../../src/platform/open-platform.ts'
 import { writeRefreshToken } from '../../src/sessions/refresh-token.ts'
-import { createOAuthClient } from '../speed/latchkey.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { freePort } from '../../test/support/server.ts'
+import { openClients } from './clients.ts'
 import { KEY_ENCRYPTION_KEY, type BenchDatabase } from './databases.ts'
 import { createClient, type Answer } from './load.ts'
 import { emailOf, PASSWORD, secretOf, sessionIdOf, someLiveSession } from './population.ts'
@@ -33,6 +33,8 @@ export async function startSubject(
     LOG_LEVEL: 'warn',
     ARGON2_WAIT_MS: '60000',
     RATE_LIMIT_LOGIN_PER_MINUTE: MANY,
+    RATE_LIMIT_REGISTER_PER_HOUR: MANY,
+    RATE_LIMIT_AUTHORIZE_PER_MINUTE: MANY,
     SESSIONS_PER_USER: '10000',
     PURGE_INTERVAL_SECONDS: '86400',
     PATH: process.env['PATH'] ?? '',
@@ -93,17 +95,21 @@ export async function startSubject(
   const verify = () =>
     ask({ path: '/auth/verify-token', authorization: `Bearer ${nextAccessToken()}` })
 
-  let caller = ''
-  async function introspect(): Promise<Answer> {
-    const body = `token=${nextAccessToken()}`
-    const answer = await ask({
+  let newcomers = 0
+  const register = () =>
+    ask({
       method: 'POST',
-      path: '/oauth/introspect',
-      authorization: caller,
-      body
+      path: '/auth/register',
+      body: {
+        email: `new-${process.pid}-${newcomers++}@${name.replaceAll('_', '-')}.example.com`,
+        password: PASSWORD
+      }
     })
-    if (!answer.body.includes('"active":true')) throw new Error(answer.body)
-    return answer
+
+  let clients: Awaited<ReturnType<typeof openClients>> | undefined
+  const theClients = () => {
+    if (clients === undefined) throw new Error('Prepare it first.')
+    return clients
   }
 
   let adminToken = ''
@@ -115,9 +121,7 @@ export async function startSubject(
     while (accessTokens.length < 500) await refresh()
     const answer = await login(0)
     adminToken = (JSON.parse(answer.body) as { access_token: string }).access_token
-    const service = await createOAuthClient(env, ['Orders', '--service', '--resource-server'])
-    const secret = Buffer.from(`${service.id}:${service.secret}`).toString('base64')
-    caller = `Basic ${secret}`
+    clients = await openClients(env, ask, population)
   }
 
   async function tokensOf(settings: Record<string, string>): Promise<string[]> {
@@ -182,7 +186,11 @@ export async function startSubject(
     loginAnybody,
     refresh,
     verify,
-    introspect,
+    introspect: () => theClients().introspect(nextAccessToken()),
+    clientCredentials: () => theClients().clientCredentials(),
+    codeFlow: () => theClients().codeFlow(),
+    register,
+    get: (path: string) => ask({ path }),
     admin,
     prepare,
     cpuMs,

@@ -38,7 +38,8 @@ export function toRows(figures: Figures): Row[] {
           ] as const
       )
       .toSorted(([, a], [, b]) => b - a)
-    const [best] = rates
+    // A short look may see none of a slow peer's answers: that is no rate to be held against.
+    const [best] = rates.filter(([, perSecond]) => perSecond > 0)
     const bare = limit.length === 0 ? null : median(limit)
     return {
       operation,

@@ -21,6 +21,21 @@ type Tokens = { access_token: string; refresh_token: string }
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index))
 
+/** Less than the shortest life of an access token here. */
+const TOKENS_LAST_MS = 120_000
+
+/** What `make` gave last, made anew where that is too long ago. */
+function keepFor<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+  let madeAtMs = Number.NEGATIVE_INFINITY
+  let kept: Promise<T> | undefined
+  return async () => {
+    if (kept !== undefined && performance.now() - madeAtMs < ms) return kept
+    madeAtMs = performance.now()
+    kept = make()
+    return kept
+  }
+}
+
 /** Every round has people of its own. */
 let registrations = 0
 
@@ -31,6 +46,7 @@ export async function latchkeySubject({ port, program, web, service }: Latchkey)
     return post<Tokens>(port, '/auth/login', body, JSON_TYPE)
   }
   const logins = () => prepare(CONNECTIONS, login)
+  const liveTokens = keepFor(TOKENS_LAST_MS, logins)
   const caller = { ...FORM_TYPE, ...basic(service.id, service.secret) }
   const authorize = authorizePath('/oauth/authorize', web.id, 'openid')
   let browsers: Promise<string[]> | undefined
@@ -60,7 +76,7 @@ export async function latchkeySubject({ port, program, web, service }: Latchkey)
       'verify-token': async () => ({
         kind: 'fixed',
         path: '/verify-token',
-        headers: (await logins()).map((tokens) => bearer(tokens.access_token)),
+        headers: (await liveTokens()).map((tokens) => bearer(tokens.access_token)),
         expected: '"active":true'
       }),
       introspection: async () => ({
@@ -68,7 +84,7 @@ export async function latchkeySubject({ port, program, web, service }: Latchkey)
         method: 'POST',
         path: '/oauth/introspect',
         headers: [caller],
-        bodies: (await logins()).map((tokens) => `token=${tokens.access_token}`),
+        bodies: (await liveTokens()).map((tokens) => `token=${tokens.access_token}`),
         expected: '"active":true'
       }),
       JWKS: () => ({ kind: 'fixed', path: '/.well-known/jwks.json', expected: '"RS256"' }),
@@ -141,8 +157,9 @@ export async function oidcSubject(place: Place, store: 'Postgres' | 'Redis'): Pr
   }
 
   const credentials = 'grant_type=client_credentials&scope=api'
-  const opaqueTokens = () =>
+  const opaqueTokens = keepFor(TOKENS_LAST_MS, () =>
     prepare(CONNECTIONS, () => post<Tokens>(port, '/token', credentials, opaque))
+  )
   let browsers: Promise<string[]> | undefined
   return {
     name,

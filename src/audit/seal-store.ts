@@ -101,12 +101,13 @@ const FIND_LAST = {
     SELECT number, complete_to AS "completeTo", hash FROM audit_seal ORDER BY number DESC LIMIT 1`
 }
 
+/** The bound stands twice: whichever way Postgres joins them, it reads neither table from its beginning. */
 const FIND_UNSEALED = {
   name: 'audit_seal_next',
   text: `
     SELECT ${EVENT_COLUMNS} FROM audit_event e
      WHERE e.id >= $1::uuid AND e.at <= $2::timestamptz AND ${SAYS_ITS_TIME}
-       AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id)
+       AND NOT EXISTS (SELECT FROM audit_sealed_event s WHERE s.event_id = e.id AND s.event_id >= $1::uuid)
      ORDER BY e.id LIMIT ${BATCH_EVENTS}`
 }
 

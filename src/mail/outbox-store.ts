@@ -15,17 +15,21 @@ export type ClaimedMessage = {
 /** Longer than any mail server's answer takes; a sender that died is replaced after it. */
 const LEASE_SECONDS = 60
 
+/**
+ * The array is made once. After `IN` Postgres may ask anew for every row of the table, and each time what is left of
+ * the rows is as many as there may be again: all of them would be taken.
+ */
 const CLAIM = {
   name: 'outbox_claim',
   text: `
     UPDATE outbox_message
        SET claimed_until = latchkey_now() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
-     WHERE id IN (
+     WHERE id = ANY (ARRAY(
        SELECT id FROM outbox_message
         WHERE kind = $1 AND sent_at IS NULL AND parked_at IS NULL
           AND next_attempt_at <= latchkey_now() AND expires_at > latchkey_now()
           AND (claimed_until IS NULL OR claimed_until <= latchkey_now())
-        ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING id, payload_sealed AS "payloadSealed", attempts, claimed_until AS "claimedUntil"`
 }
 

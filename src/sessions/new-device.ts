@@ -25,6 +25,8 @@ export type FormerLogins = {
  * Columns of {@link FormerLogins} and the CTEs that they need, for the person $2, the name $8 and a browser
  * that is known by its cookie, $14. Sessions that a new password ended may have been a thief's, and vouch for
  * nothing. The trail remembers logins whose sessions were purged: whoever comes back after months is told too.
+ * It is asked where no session is left, for it has an index for each month; and by the index of persons, never by
+ * that of types: Postgres takes that one for a month that had no login when its statistics were made.
  */
 export const FORMER_LOGINS = {
   ctes: `
@@ -39,7 +41,8 @@ export const FORMER_LOGINS = {
   columns: `
            CASE WHEN $14::boolean THEN 'known browser'
                 WHEN (SELECT is_known FROM named) THEN 'known name'
-                WHEN EXISTS (SELECT FROM audit_event
+                WHEN EXISTS (SELECT FROM session WHERE user_id = $2::uuid) THEN 'new'
+                WHEN EXISTS (SELECT FROM (SELECT user_id, type || '' AS type FROM audit_event) AS trail
                               WHERE user_id = $2::uuid AND type = 'login.succeeded')
                 THEN 'new' ELSE 'first' END AS standing,
            array(SELECT id FROM latest ORDER BY id DESC) AS "networkIds",
