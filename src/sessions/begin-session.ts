@@ -1,6 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
 import { userPlace } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
+import {
+  createToldEventComposer,
+  insertEvents,
+  insertFirstEvents,
+  sealedKeyOf
+} from '../audit/event-row.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import { utcMinute } from '../lib/utc-text.ts'
@@ -48,27 +54,34 @@ export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 export type HeldPerson = Pick<
   LiveSession,
   'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
-> & { id: string; locale: string | null }
+> & {
+  id: string
+  locale: string | null
+  /** As {@link sealedKeyOf} reads it. */
+  sealedKey: Uint8Array | null
+}
 
 const MAIL_SECONDS = 24 * 3_600
+
+type Before = { surplus: string[]; isNewDevice: boolean; isTold: boolean }
 
 const HOLD = {
   name: 'session_hold_person',
   text: `
     SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,
-           username, locale
+           username, locale, ${sealedKeyOf('users.id')} AS "sealedKey"
       FROM users
      WHERE id = $1::uuid AND status = 'active' AND NOT must_reset AND password_hash = $2
        FOR NO KEY UPDATE`
 }
 
 /**
- * The row, and what there was before it: which sessions are too many now, the least recently used of those
+ * The row and its event, and what there was before it: which sessions are too many now, the least recently used of those
  * that were made from no other; and whether the person has logged in before, but never on something of this
  * name. The trail remembers logins whose sessions were purged: whoever comes back after months is told too.
  */
-const BEGIN = {
-  name: 'session_begin',
+const begin = (name: string, tell: string) => ({
+  name,
   text: `
     WITH begun AS (
       INSERT INTO session (id, user_id, client_id, secret_hash, scope, delivery, amr, device,
@@ -81,8 +94,8 @@ const BEGIN = {
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
          AND expires_at > $10 AND idle_expires_at > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
-    )
-    SELECT array(SELECT id FROM surplus) AS surplus,
+    ), ${tell}
+    SELECT array(SELECT id FROM surplus) AS surplus, EXISTS (SELECT FROM told) AS "isTold",
            CASE WHEN $14::boolean THEN false
                 WHEN EXISTS (SELECT FROM session
                               WHERE user_id = $2::uuid AND device IS NOT DISTINCT FROM $8::text
@@ -90,12 +103,16 @@ const BEGIN = {
                 THEN false
                 ELSE EXISTS (SELECT FROM audit_event
                               WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
-}
+})
+const BEGIN = begin('session_begin', `told AS (${insertEvents('$15')})`)
+/** The first event of somebody who was imported, with their key. */
+const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$15', '$16', '$17'))
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
   const { sealer, clock, record, takeMailSlot, enqueueMail, issuer } = deps
   const { idleSeconds, absoluteSeconds, endSessions, sessionsPerUser } = deps
+  const composeEvent = createToldEventComposer({ sealer, clock })
 
   /**
    * The least recently used sessions of a person make room for it; grants made from them do not count, and
@@ -112,9 +129,11 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const times = lifetimes(now, { idleSeconds, absoluteSeconds })
-    const { id: userId, locale, ...known } = person
+    const { id: userId, locale, sealedKey, ...known } = person
     const { clientId, scope, delivery, amr, device } = session
-    const [before] = await tx.query<{ surplus: string[]; isNewDevice: boolean }>(BEGIN, [
+    const event = { type: 'login.succeeded', origin, userId, sessionId: id, clientId } as const
+    const { rows, added } = composeEvent(event, sealedKey)
+    const [before] = await tx.query<Before>(added === null ? BEGIN : BEGIN_FIRST, [
       id,
       userId,
       clientId,
@@ -128,13 +147,16 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       times.expiresAt,
       times.idleExpiresAt,
       sessionsPerUser - 1,
-      isKnownDevice
+      isKnownDevice,
+      rows,
+      ...(added === null ? [] : [added.userIds, added.sealedKeys])
     ])
     if (before === undefined) throw new Error('A session that begins gives a row.')
-    const { surplus: only, isNewDevice } = before
+    const { surplus: only, isNewDevice, isTold } = before
+    // Somebody made them a key since it was read.
+    if (!isTold) await record(tx, event)
     const ended =
       only.length === 0 ? [] : await endSessions(tx, { userId, only }, 'session_limit', { origin })
-    await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
     if (isNewDevice) await tellNewDevice(tx, person, device, now)
     const fresh = { generation: 0, audience: [], dpopJkt: null }
     return { session: { id, userId, clientId, scope, amr, ...fresh, ...times, ...known }, ended }
