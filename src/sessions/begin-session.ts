@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
+import { clearLane } from '../abuse/clear-lane.ts'
 import { userPlace } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import {
@@ -94,7 +95,7 @@ const begin = (name: string, tell: string) => ({
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
          AND expires_at > $10 AND idle_expires_at > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
-    ), ${tell}
+    ), cleared AS (${clearLane('$15')}), ${tell}
     SELECT array(SELECT id FROM surplus) AS surplus, EXISTS (SELECT FROM told) AS "isTold",
            CASE WHEN $14::boolean THEN false
                 WHEN EXISTS (SELECT FROM session
@@ -104,9 +105,9 @@ const begin = (name: string, tell: string) => ({
                 ELSE EXISTS (SELECT FROM audit_event
                               WHERE user_id = $2::uuid AND type = 'login.succeeded') END AS "isNewDevice"`
 })
-const BEGIN = begin('session_begin', `told AS (${insertEvents('$15')})`)
+const BEGIN = begin('session_begin', `told AS (${insertEvents('$16')})`)
 /** The first event of somebody who was imported, with their key. */
-const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$15', '$16', '$17'))
+const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$16', '$17', '$18'))
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
@@ -118,13 +119,15 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
    * The least recently used sessions of a person make room for it; grants made from them do not count, and
    * end with theirs.
    * @param person held in this transaction: logins at once must see each other's sessions
+   * @param lane of guesses, to be cleared with it
    */
   return async function beginSession(
     tx: Connection,
     person: HeldPerson,
     { secret, ...session }: NewSession,
     isKnownDevice: boolean,
-    origin: RequestOrigin
+    origin: RequestOrigin,
+    lane: Buffer | null = null
   ): Promise<BegunSession> {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
@@ -148,6 +151,7 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       times.idleExpiresAt,
       sessionsPerUser - 1,
       isKnownDevice,
+      lane,
       rows,
       ...(added === null ? [] : [added.userIds, added.sealedKeys])
     ])

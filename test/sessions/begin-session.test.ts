@@ -123,6 +123,26 @@ void t.test(
   }
 )
 
+void t.test(
+  'the lane on which the password was shown: is cleared with the session, or not at all',
+  async (t) => {
+    const { id } = await givenUser(app)
+    const hash = await hashOf(id)
+    const [lane, other] = [randomBytes(32), randomBytes(32)]
+    const given =
+      'INSERT INTO guess_lane (key, failures, updated_at) VALUES ($1, 3, now()), ($2, 3, now())'
+    await app.sql(given, [lane, other])
+    const lanes = async () => (await app.sql('SELECT key FROM guess_lane')).length
+    const proof = { isKnownDevice: true, passwordHash: 'another' }
+    t.equal(await store.create(sessionOf(id), proof, OPERATOR, lane), null)
+    t.equal(await lanes(), 2, 'no session')
+    await begin(id, hash)
+    t.equal(await lanes(), 2, 'a session of another kind of proof')
+    await store.create(sessionOf(id), { ...proof, passwordHash: hash }, OPERATOR, lane)
+    t.strictSame(await app.sql('SELECT key FROM guess_lane'), [{ key: other }])
+  }
+)
+
 const BARRED = {
   'the password was replaced': `password_hash = 'another'`,
   'the person was disabled': `status = 'disabled'`,
