@@ -33,6 +33,12 @@ export type Guess = {
   requireTime?: (() => void) | undefined
   /** Compares; it is told whether the guess may count, and takes the same time either way. */
   judge: (mayCount: boolean) => Promise<boolean>
+  /**
+   * Begins what a right guess is for, while the next one of its line still waits. It may clear the lane by the way
+   * ({@link clearLane}): nothing is begun that leaves it as it was.
+   * @returns whether it has; else it is cleared afterwards
+   */
+  begin?: ((lane: Buffer) => Promise<boolean>) | undefined
 }
 
 export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys; metrics: Metrics }
@@ -55,7 +61,8 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
   }
 
   /** @returns whether it was right; a blocked guess is answered like a wrong one */
-  async function guess({ subject, line, notice, requireTime, judge }: Guess): Promise<boolean> {
+  async function guess(guessed: Guess): Promise<boolean> {
+    const { subject, line, notice, requireTime } = guessed
     const key = keyOf(subject)
     const arrivedAtMs = performance.now()
     try {
@@ -63,7 +70,7 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
         requireTime?.()
         const waitedSeconds = (performance.now() - arrivedAtMs) / 1_000
         const reserved = await store.reserve(key, waitedSeconds, notice)
-        const isRight = await judgeReserved(key, reserved, judge)
+        const isRight = await judgeReserved(key, reserved, guessed)
         countGuess(subject, reserved, isRight)
         return isRight
       })
@@ -76,14 +83,19 @@ export function createGuessLanes({ store, dataKeys, metrics }: GuessLanesDeps) {
   async function judgeReserved(
     key: Buffer,
     reserved: ReservedGuess | null,
-    judge: Guess['judge']
+    { judge, begin }: Guess
   ): Promise<boolean> {
     const isRight = await judge(reserved !== null).catch(async (error: unknown) => {
       if (reserved !== null) await store.giveBack(key, reserved)
       throw error
     })
     if (reserved === null || !isRight) return false
-    await store.clear([key])
+    let isCleared = false
+    try {
+      isCleared = (await begin?.(key)) ?? false
+    } finally {
+      if (!isCleared) await store.clear([key])
+    }
     return true
   }
 

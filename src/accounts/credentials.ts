@@ -20,6 +20,9 @@ const LOGINS_WINDOW_MS = 5 * 60_000
 /** A person, and the hash that their password stood for: what follows holds only while it does. */
 export type Proven = { user: User; passwordHash: string }
 
+/** Begins what a right password is for, and says whether the lane was cleared with it ({@link Guess.begin}). */
+export type BeginWith<P = Proven> = (proven: P, lane: Buffer) => Promise<boolean>
+
 /** Whoever has shown that a session is theirs. */
 export type ProvenSession = { user: User; sessionId: string }
 
@@ -33,6 +36,7 @@ export type OwnPassword = {
 type Placed = {
   origin: RequestOrigin
   device: (userId: string) => Promise<string | null>
+  begin: BeginWith | undefined
   place: HashingPlace
 }
 
@@ -67,17 +71,19 @@ export function createCredentials(deps: CredentialsDeps) {
    * Whose password this is, or null: unknown, wrong, locked, and nothing to compare with take the same
    * time. A registration that was not verified is no user, so its password opens nothing.
    * @param device the lane of a browser that has logged in before, if it is one of this person's
+   * @param begin is not asked where the hash has to be replaced first
    * @throws {ProblemError} `too_many_attempts` per name, known or not
    */
   async function checkPassword(
     identifier: Identifier,
     password: string,
     origin: RequestOrigin,
-    device: (userId: string) => Promise<string | null> = () => Promise.resolve(null)
+    device: (userId: string) => Promise<string | null> = () => Promise.resolve(null),
+    begin?: BeginWith
   ): Promise<Proven | null> {
     const place = hasher.takePlace()
     try {
-      return await checkPlaced(identifier, password, { origin, device, place })
+      return await checkPlaced(identifier, password, { origin, device, begin, place })
     } finally {
       place.release()
     }
@@ -86,7 +92,7 @@ export function createCredentials(deps: CredentialsDeps) {
   async function checkPlaced(
     identifier: Identifier,
     password: string,
-    { origin, device, place }: Placed
+    { origin, device, begin, place }: Placed
   ): Promise<Proven | null> {
     const name = nameOf(identifier)
     const found = await find(identifier)
@@ -94,7 +100,7 @@ export function createCredentials(deps: CredentialsDeps) {
     if (lane === null) await shedFlood(name, origin)
     const [subject, line] =
       lane !== null ? [{ device: lane }, `device ${lane}`] : [accountOf(found, name), name]
-    const passwordHash = await prove({ subject, line, place }, found, password, origin)
+    const passwordHash = await prove({ subject, line, place, begin }, found, password, origin)
     return passwordHash === null || found === null ? null : { user: found.user, passwordHash }
   }
 
@@ -123,7 +129,12 @@ export function createCredentials(deps: CredentialsDeps) {
 
   /** @returns the hash that stands for the password from now on, or null when it is not the right one */
   async function prove(
-    { subject, line, place }: Pick<Guess, 'subject' | 'line'> & { place?: HashingPlace },
+    {
+      subject,
+      line,
+      place,
+      begin
+    }: Pick<Guess, 'subject' | 'line'> & { place?: HashingPlace; begin?: BeginWith | undefined },
     found: StoredCredentials | null,
     password: string,
     origin: RequestOrigin
@@ -137,6 +148,10 @@ export function createCredentials(deps: CredentialsDeps) {
       judge: async (mayCount) => {
         place?.release()
         return hasher.matches(mayCount ? passwordHash : null, password, place)
+      },
+      begin: async (lane) => {
+        if (begin === undefined || found === null || passwordHash === null) return false
+        return !hasher.isOutdated(passwordHash) && begin({ user: found.user, passwordHash }, lane)
       }
     })
     if (!isRight || found === null || passwordHash === null) return null

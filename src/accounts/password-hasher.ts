@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { argon2 } from './argon2.ts'
 import { randomToken } from '../lib/secrets.ts'
 import { isForeignHash, matchesForeign, readStoredHash } from './foreign-hashes/schemes.ts'
@@ -6,6 +7,12 @@ import { createHashingQueue, type HashingPlace, type HashingQueueOptions } from 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
 export type PasswordHasherOptions = HashingQueueOptions & { memoryKib: number; passes: number }
+
+/** As the package makes them. */
+const SALT_BYTES = 16
+const HASH_BYTES = 32
+/** The least that the package takes. */
+const TRIAL_KIB = 1_024
 
 /**
  * Argon2id (RFC 9106). A hash takes a core for some 20 ms and shares its threads with every signature,
@@ -19,8 +26,9 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
     timeCost: options.passes,
     parallelism: 1
   } as const
-  /** Nobody's hash. Whoever has none is checked against it, in the same time. */
-  const decoyHash = await argon2.hash(randomToken(), parameters)
+  const decoyHash = decoyOf(options)
+  // Whether argon2 runs here shows at the start; and the threads that hash are there from now on.
+  await argon2.hash(randomToken(), { ...parameters, memoryCost: TRIAL_KIB })
 
   /**
    * @param salt 16 bytes; random ones where none are given
@@ -61,6 +69,15 @@ export async function createPasswordHasher(options: PasswordHasherOptions) {
   }
 
   return { takePlace, turnAway, hash, matches, isOutdated }
+}
+
+/**
+ * Nobody's hash. Whoever has none is checked against it, in the same time: it asks for what a hash of ours does,
+ * and is as long. None was computed for it, or an idle server would keep the memory of that one.
+ */
+function decoyOf({ memoryKib, passes }: PasswordHasherOptions): string {
+  const bytes = (length: number) => randomBytes(length).toString('base64').replaceAll('=', '')
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=1$${bytes(SALT_BYTES)}$${bytes(HASH_BYTES)}`
 }
 
 /** One spelling for what looks alike on different keyboards (NIST SP 800-63B-4 §3.1.1.2). */

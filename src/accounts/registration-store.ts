@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { RequestOrigin } from '../audit/events.ts'
+import { createToldEventComposer, insertFirstEvents } from '../audit/event-row.ts'
+import type { AuditEvent, RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { Registration } from '../platform/prisma/client.ts'
 import type { Connection } from '../platform/postgres.ts'
@@ -47,6 +48,7 @@ export type RegistrationStoreDeps = Pick<
 
 export function createRegistrationStore(deps: RegistrationStoreDeps) {
   const { postgres, sealer, clock, record, makeUser, reserveUsername, sendVerification } = deps
+  const composeEvent = createToldEventComposer({ sealer, clock })
 
   /**
    * Writes a Registration whoever the address belongs to; only the mail differs. So answer, time,
@@ -82,25 +84,31 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
         createdAt: now,
         expiresAt: new Date(now.getTime() + VERIFICATION_SECONDS * 1_000)
       }
-      await insert(tx, registration)
-      if (createUserAtOnce && !(await makeUser(tx, registration, null))) {
-        await withdraw(tx, id)
-        return { kind: 'email_taken' }
-      }
+      const event = { type: 'account.registered', origin, userId: id } as const
+      if (createUserAtOnce) {
+        await tx.query(INSERT, columnsOf(registration))
+        if (!(await makeUser(tx, registration, null))) {
+          await withdraw(tx, id)
+          return { kind: 'email_taken' }
+        }
+        await record(tx, event)
+      } else await insertTold(tx, registration, event)
       const belongsTo = createUserAtOnce ? { userId: id } : { registrationId: id }
       await sendVerification(tx, { belongsTo, email: form.email, locale: form.locale, isTaken })
-      await record(tx, { type: 'account.registered', origin, userId: id })
       return { kind: 'registered', id, createdAt: now }
     })
   }
 
-  async function insert(tx: Connection, registration: Registration): Promise<void> {
-    const { id, emailIndex, emailIndexNext, emailSealed, passwordHash, username } = registration
-    const { name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt } = registration
-    await tx.query(INSERT, [
-      ...[id, emailIndex, emailIndexNext, emailSealed, passwordHash, username],
-      ...[name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt]
-    ])
+  /** The row and its event; the id is new, so that nobody has a key for the event yet. */
+  async function insertTold(
+    tx: Connection,
+    registration: Registration,
+    event: AuditEvent & { userId: string }
+  ): Promise<void> {
+    const { rows, added } = composeEvent(event, null)
+    const keys = [added?.userIds, added?.sealedKeys]
+    const told = await tx.query(INSERT_TOLD, [...columnsOf(registration), rows, ...keys])
+    if (told.length === 0) await record(tx, event)
   }
 
   /** Takes back a registration whose address became somebody's while it was made. */
@@ -134,6 +142,20 @@ const INSERT = {
     INSERT INTO registration (id, email_index, email_index_next, email_sealed, password_hash, username,
                               name, surname, phone_index, phone_sealed, locale, created_at, expires_at)
     VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+}
+
+const INSERT_TOLD = {
+  name: 'registration_insert_told',
+  text: `WITH registered AS (${INSERT.text}), ${insertFirstEvents('$14', '$15', '$16')} SELECT 1 FROM told`
+}
+
+function columnsOf(registration: Registration): unknown[] {
+  const { id, emailIndex, emailIndexNext, emailSealed, passwordHash, username } = registration
+  const { name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt } = registration
+  return [
+    ...[id, emailIndex, emailIndexNext, emailSealed, passwordHash, username],
+    ...[name, surname, phoneIndex, phoneSealed, locale, createdAt, expiresAt]
+  ]
 }
 
 const DELETE = {

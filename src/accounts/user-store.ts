@@ -109,11 +109,12 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
     const [row] = await postgres.query<UserRow>(statement, [value])
     if (row === undefined) return null
     const { id: userId, passwordHash } = row
+    let opened: User | undefined
     return {
       userId,
       passwordHash,
       get user() {
-        return openUser(row, sealer)
+        return (opened ??= openUser(row, sealer))
       }
     }
   }

@@ -4,7 +4,12 @@ import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
 import { addressOwner, createEventAddresses } from './event-address.ts'
 import type { AuditEvent } from './events.ts'
-import { createPersonKeyStore, type PersonKeys } from './person-key-store.ts'
+import {
+  addKeys,
+  createPersonKeyStore,
+  type AddedKeys,
+  type PersonKeys
+} from './person-key-store.ts'
 
 export type EventRowsDeps = { sealer: Sealer; clock: Clock }
 
@@ -49,6 +54,17 @@ export function insertEvents(parameter: string, condition = 'TRUE'): string {
     RETURNING 1`
 }
 
+/**
+ * The same with the keys of people who had none, which are the other two parameters: parts of a statement, of which
+ * `told` has a row for each event. It has none where one of them had a key after all: with that they are to be sealed.
+ */
+export function insertFirstEvents(parameter: string, userIds: string, sealedKeys: string): string {
+  const condition = `(SELECT count(*) FROM added) = cardinality(${userIds}::uuid[])`
+  return `
+    added AS (${addKeys(userIds, sealedKeys)}),
+    told AS (${insertEvents(parameter, condition)})`
+}
+
 /** An event as its row says it: what a seal vouches for. */
 export type StoredEvent = {
   id: string
@@ -90,6 +106,31 @@ export function createEventComposer(deps: EventRowsDeps) {
         ? await personKeys.ensure(db, [userId])
         : personKeys.openAll([{ userId, sealedKey }])
     return JSON.stringify([rowOf(event, keys)])
+  }
+}
+
+export type ComposeToldEvent = ReturnType<typeof createToldEventComposer>
+
+/** The same where nothing more is asked of Postgres: a key that has still to be made goes into the same statement. */
+export function createToldEventComposer(deps: EventRowsDeps) {
+  const rowOf = createEventRows(deps)
+  const personKeys = createPersonKeyStore(deps.sealer)
+
+  /**
+   * @param sealedKey theirs, as {@link sealedKeyOf} reads it
+   * @returns the parameter of {@link insertEvents}, or those of {@link insertFirstEvents}
+   */
+  return function composeToldEvent(
+    event: AuditEvent & { userId: string },
+    sealedKey: Uint8Array | null
+  ): { rows: string; added: AddedKeys | null } {
+    const { userId } = event
+    if (sealedKey !== null) {
+      const rows = JSON.stringify([rowOf(event, personKeys.openAll([{ userId, sealedKey }]))])
+      return { rows, added: null }
+    }
+    const { keys, added } = personKeys.make([userId])
+    return { rows: JSON.stringify([rowOf(event, keys)]), added }
   }
 }
 

@@ -19,7 +19,7 @@ export function createPersonKeyStore(sealer: Sealer) {
 
   /**
    * The keys of these people, and new ones for those who have none yet: whoever writes an event with them
-   * writes them too ({@link ADD_KEYS}).
+   * writes them too ({@link addKeys}).
    *
    * An event that is written while its person is erased: either it got the key, which is gone once both
    * have committed, or it waits for the row that says so and gets null. No key comes back, for the row of
@@ -35,12 +35,16 @@ export function createPersonKeyStore(sealer: Sealer) {
     const keys = new Map(openAll(found))
     // In one order for everybody, or two writers could wait for each other.
     const unknown = userIds.filter((id) => !keys.has(id)).sort()
-    const sealedKeys = unknown.map((id) => {
-      const key = randomBytes(32)
-      keys.set(id, key)
-      return sealer.sealBytes('audit', key, place(id))
-    })
-    return { keys, added: { userIds: unknown, sealedKeys } }
+    const made = make(unknown)
+    for (const [id, key] of made.keys) keys.set(id, key)
+    return { keys, added: made.added }
+  }
+
+  /** New keys, of no use before {@link addKeys} has added them. */
+  function make(userIds: string[]): { keys: PersonKeys; added: AddedKeys } {
+    const keys = new Map(userIds.map((id) => [id, randomBytes(32)]))
+    const sealedKeys = [...keys].map(([id, key]) => sealer.sealBytes('audit', key, place(id)))
+    return { keys, added: { userIds, sealedKeys } }
   }
 
   /** The keys of these people, made where there is none yet. One statement unless somebody is new. */
@@ -61,7 +65,7 @@ export function createPersonKeyStore(sealer: Sealer) {
     )
   }
 
-  return { find, obtain, ensure, openAll }
+  return { find, obtain, make, ensure, openAll }
 }
 
 /** Keys that are still to be written, for people who had none. */
@@ -77,11 +81,11 @@ const FIND = {
      WHERE user_id = ANY($1::uuid[])`
 }
 
-/** $1, $2: {@link AddedKeys}. It returns those who really had none. */
-export const ADD_KEYS = `
-  INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+/** The parameters are {@link AddedKeys}. It returns those who really had none. */
+export const addKeys = (userIds: string, sealedKeys: string) => `
+  INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest(${userIds}::uuid[], ${sealedKeys}::bytea[])
   ON CONFLICT (user_id) DO NOTHING RETURNING user_id`
 
-const ADD = { name: 'audit_key_add', text: ADD_KEYS }
+const ADD = { name: 'audit_key_add', text: addKeys('$1', '$2') }
 
 const place = (userId: string) => ({ table: 'audit_key', column: 'sealed_key', row: userId })

@@ -2,9 +2,9 @@ import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
 import { addressOwner } from './event-address.ts'
-import { createEventRows, insertEvents } from './event-row.ts'
+import { createEventRows, insertFirstEvents, insertEvents } from './event-row.ts'
 import type { AuditEvent } from './events.ts'
-import { ADD_KEYS, createPersonKeyStore } from './person-key-store.ts'
+import { createPersonKeyStore } from './person-key-store.ts'
 
 export type Audit = ReturnType<typeof createAudit>
 
@@ -45,9 +45,7 @@ const RECORD = { name: 'audit_record', text: insertEvents('$1') }
 /** The first events of people, with their keys; nothing is written where one of them has a key already. */
 const RECORD_FIRST = {
   name: 'audit_record_first',
-  text: `
-  WITH added AS (${ADD_KEYS})
-  ${insertEvents('$3', '(SELECT count(*) FROM added) = cardinality($1::uuid[])')}`
+  text: `WITH ${insertFirstEvents('$3', '$1', '$2')} SELECT 1 FROM told`
 }
 
 /** Each of those whose addresses are in the events, once. */

@@ -1,5 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
+import { clearLane } from '../abuse/clear-lane.ts'
 import type { RequestOrigin } from '../audit/events.ts'
+import {
+  createToldEventComposer,
+  insertEvents,
+  insertFirstEvents,
+  sealedKeyOf
+} from '../audit/event-row.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -43,24 +50,31 @@ export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 export type HeldPerson = Pick<
   LiveSession,
   'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
-> & { id: string; locale: string | null }
+> & {
+  id: string
+  locale: string | null
+  /** As {@link sealedKeyOf} reads it. */
+  sealedKey: Uint8Array | null
+}
+
+type Before = FormerLogins & { surplus: string[]; isTold: boolean }
 
 const HOLD = {
   name: 'session_hold_person',
   text: `
     SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,
-           username, locale
+           username, locale, ${sealedKeyOf('users.id')} AS "sealedKey"
       FROM users
      WHERE id = $1::uuid AND status = 'active' AND NOT must_reset AND password_hash = $2
        FOR NO KEY UPDATE`
 }
 
 /**
- * The row, and what there was before it: which sessions are too many now, the least recently used of those
- * that were made from no other; and whether the person has logged in on such a thing before.
+ * The row and its event, and what there was before it: which sessions are too many now, the least recently used of
+ * those that were made from no other; and whether the person has logged in on such a thing before.
  */
-const BEGIN = {
-  name: 'session_begin',
+const begin = (name: string, tell: string) => ({
+  name,
   text: `
     WITH begun AS (
       INSERT INTO session (id, user_id, client_id, secret_hash, scope, delivery, amr, device,
@@ -73,33 +87,42 @@ const BEGIN = {
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
          AND expires_at > $10 AND idle_expires_at > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
-    ), ${FORMER_LOGINS.ctes}
-    SELECT array(SELECT id FROM surplus) AS surplus, ${FORMER_LOGINS.columns}`
-}
+    ), ${FORMER_LOGINS.ctes}, cleared AS (${clearLane('$15')}), ${tell}
+    SELECT array(SELECT id FROM surplus) AS surplus, EXISTS (SELECT FROM told) AS "isTold",
+           ${FORMER_LOGINS.columns}`
+})
+const BEGIN = begin('session_begin', `told AS (${insertEvents('$16')})`)
+/** The first event of somebody who was imported, with their key. */
+const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$16', '$17', '$18'))
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
   const { sealer, clock, record, newDevices } = deps
   const { idleSeconds, absoluteSeconds, endSessions, sessionsPerUser } = deps
+  const composeEvent = createToldEventComposer({ sealer, clock })
 
   /**
    * The least recently used sessions of a person make room for it; grants made from them do not count, and
    * end with theirs.
    * @param person held in this transaction: logins at once must see each other's sessions
+   * @param lane of guesses, to be cleared with it
    */
   return async function beginSession(
     tx: Connection,
     person: HeldPerson,
     { secret, ...session }: NewSession,
     isKnownDevice: boolean,
-    origin: RequestOrigin
+    origin: RequestOrigin,
+    lane: Buffer | null = null
   ): Promise<BegunSession> {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const times = lifetimes(now, { idleSeconds, absoluteSeconds })
-    const { id: userId, locale, ...known } = person
+    const { id: userId, locale, sealedKey, ...known } = person
     const { clientId, scope, delivery, amr, device } = session
-    const [before] = await tx.query<{ surplus: string[] } & FormerLogins>(BEGIN, [
+    const event = { type: 'login.succeeded', origin, userId, sessionId: id, clientId } as const
+    const { rows, added } = composeEvent(event, sealedKey)
+    const [before] = await tx.query<Before>(added === null ? BEGIN : BEGIN_FIRST, [
       id,
       userId,
       clientId,
@@ -113,13 +136,17 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
       times.expiresAt,
       times.idleExpiresAt,
       sessionsPerUser - 1,
-      isKnownDevice
+      isKnownDevice,
+      lane,
+      rows,
+      ...(added === null ? [] : [added.userIds, added.sealedKeys])
     ])
     if (before === undefined) throw new Error('A session that begins gives a row.')
-    const { surplus: only } = before
+    const { surplus: only, isTold } = before
+    // Somebody made them a key since it was read.
+    if (!isTold) await record(tx, event)
     const ended =
       only.length === 0 ? [] : await endSessions(tx, { userId, only }, 'session_limit', { origin })
-    await record(tx, { type: 'login.succeeded', origin, userId, sessionId: id, clientId })
     if (newDevices.isNew(before, origin.address)) {
       await newDevices.tell(tx, person, { device, origin, now })
     }

@@ -1,4 +1,4 @@
-import type { CheckPassword, Identifier } from '../accounts/credentials.ts'
+import type { BeginWith, CheckPassword, Identifier, Proven } from '../accounts/credentials.ts'
 import type { Failures } from '../accounts/failures.ts'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
@@ -37,54 +37,76 @@ export function createLoginProof(deps: LoginProofDeps) {
   const { checkPassword, tellFailedLogin, devices, unverified } = deps
 
   /**
+   * @param begin begins the session while the guess is still held; it may not be asked, and then the caller does
    * @throws {ProblemError} `invalid_credentials` for every reason an attacker would like to tell apart;
    *   after the right password `account_disabled`, `email_not_verified`, `password_reset_required`
    */
   return async function proveLogin(
     { identifier, password, deviceCookie }: PasswordLogin,
-    origin: RequestOrigin
+    origin: RequestOrigin,
+    begin?: BeginWith<ProvenLogin>
   ): Promise<ProvenLogin> {
     const device = { isKnown: false }
-    const proven = await checkPassword(identifier, password, origin, async (userId) => {
-      const lane = await devices.recognize(deviceCookie, userId)
-      device.isKnown = lane !== null
-      return lane
-    })
-    const user = proven?.user ?? null
-    const isUnproven = user !== null && user.emailVerifiedAt === null
-    if (proven === null || user === null) {
-      await tellFailedLogin(origin)
-      throw invalidCredentials()
-    }
-    const { id: userId } = user
-    if (isUnproven && unverified === 'refused') {
-      await tellFailedLogin(origin, { userId, reason: 'email_not_verified' })
-      throw invalidCredentials()
-    }
-    if (user.status === 'disabled') {
-      await tellFailedLogin(origin, { userId, reason: 'account_disabled' })
-      throw accountDisabled()
-    }
-    if (isUnproven && unverified === 'told') {
-      await tellFailedLogin(origin, { userId, reason: 'email_not_verified' })
-      throw new ProblemError('email_not_verified', 'Follow the link in the mail that we sent you.')
-    }
-    if (user.mustReset) {
-      await tellFailedLogin(origin, { userId, reason: 'password_reset_required' })
-      throw new ProblemError('password_reset_required', 'Reset your password by mail, then log in.')
-    }
-    const { passwordHash } = proven
-    return {
+    const loginOf = ({ user, passwordHash }: Proven): ProvenLogin => ({
       user,
       passwordHash,
       isKnownDevice: device.isKnown,
-      rememberDevice: device.isKnown ? null : () => devices.remember(userId, passwordHash)
+      rememberDevice: device.isKnown ? null : () => devices.remember(user.id, passwordHash)
+    })
+    const proven = await checkPassword(
+      identifier,
+      password,
+      origin,
+      async (userId) => {
+        const lane = await devices.recognize(deviceCookie, userId)
+        device.isKnown = lane !== null
+        return lane
+      },
+      begin &&
+        (async (proven, lane) => refusalOf(proven.user) === null && begin(loginOf(proven), lane))
+    )
+    if (proven === null) {
+      await tellFailedLogin(origin)
+      throw invalidCredentials()
     }
+    const refusal = refusalOf(proven.user)
+    if (refusal !== null) {
+      const { reason, error } = refusal
+      await tellFailedLogin(origin, { userId: proven.user.id, reason })
+      throw error
+    }
+    return loginOf(proven)
   }
-}
 
-function accountDisabled(): ProblemError {
-  return new ProblemError('account_disabled', 'This account is disabled. Ask an administrator.')
+  /** Why somebody who knows the password may have no session all the same. */
+  function refusalOf({ emailVerifiedAt, status, mustReset }: User) {
+    const isUnproven = emailVerifiedAt === null
+    if (isUnproven && unverified === 'refused') {
+      return { reason: 'email_not_verified', error: invalidCredentials() } as const
+    }
+    if (status === 'disabled') {
+      const says = 'This account is disabled. Ask an administrator.'
+      return {
+        reason: 'account_disabled',
+        error: new ProblemError('account_disabled', says)
+      } as const
+    }
+    if (isUnproven && unverified === 'told') {
+      const says = 'Follow the link in the mail that we sent you.'
+      return {
+        reason: 'email_not_verified',
+        error: new ProblemError('email_not_verified', says)
+      } as const
+    }
+    if (mustReset) {
+      const says = 'Reset your password by mail, then log in.'
+      return {
+        reason: 'password_reset_required',
+        error: new ProblemError('password_reset_required', says)
+      } as const
+    }
+    return null
+  }
 }
 
 /** One text for unknown, wrong, locked, and a person who changed while the password was checked. */

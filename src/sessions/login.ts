@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import { invalidCredentials, type PasswordLogin, type ProveLogin } from './login-proof.ts'
+import type { BegunSession } from './begin-session.ts'
+import {
+  invalidCredentials,
+  type PasswordLogin,
+  type ProveLogin,
+  type ProvenLogin
+} from './login-proof.ts'
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE, type Delivery } from './session.ts'
 import type { SessionStore } from './session-store.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
@@ -31,22 +37,30 @@ export function createLogin({ proveLogin, store, issuePair, revocationFeed }: Lo
    * @throws {ProblemError} as {@link ProveLogin}
    */
   return async function login(input: LoginInput, origin: RequestOrigin): Promise<LoggedIn> {
-    const { user, rememberDevice, ...proof } = await proveLogin(input, origin)
     const secret = randomBytes(32)
-    const begun = await store.create(
-      {
-        userId: user.id,
-        clientId: FIRST_PARTY_CLIENT,
-        scope: FIRST_PARTY_SCOPE,
-        secret,
-        delivery: input.delivery,
-        amr: ['pwd'],
-        device: input.device
-      },
-      proof,
-      origin
-    )
+    const create = ({ user, ...proof }: ProvenLogin, lane: Buffer | null) =>
+      store.create(
+        {
+          userId: user.id,
+          clientId: FIRST_PARTY_CLIENT,
+          scope: FIRST_PARTY_SCOPE,
+          secret,
+          delivery: input.delivery,
+          amr: ['pwd'],
+          device: input.device
+        },
+        proof,
+        origin,
+        lane
+      )
+    const held: { begun?: BegunSession | null } = {}
+    const proven = await proveLogin(input, origin, async (login, lane) => {
+      held.begun = await create(login, lane)
+      return held.begun !== null
+    })
+    const begun = held.begun === undefined ? await create(proven, null) : held.begun
     if (begun === null) throw invalidCredentials()
+    const { user, rememberDevice } = proven
     revocationFeed.announce(begun.ended)
     origin.tell?.({ userId: user.id, sessionId: begun.session.id })
     return { ...(await issuePair(begun.session, secret)), user, rememberDevice }

@@ -68,16 +68,20 @@ const IS_ALIVE = {
 export function createSessionStore(deps: SessionStoreDeps) {
   const { postgres, sealer, clock, endSessions, beginSession, killPendingChanges } = deps
 
-  /** Begins a session. @returns null when the person was disabled or erased, or the password replaced, since it was checked */
+  /**
+   * Begins a session.
+   * @param lane of guesses, to be cleared with it
+   * @returns null when the person was disabled or erased, or the password replaced, since it was checked */
   async function create(
     session: NewSession,
     proof: LoginProof,
-    origin: RequestOrigin
+    origin: RequestOrigin,
+    lane: Buffer | null = null
   ): Promise<BegunSession | null> {
     const { passwordHash, isKnownDevice } = proof
     return postgres.hotTransaction(async (tx) => {
       const person = await holdPerson(tx, session.userId, passwordHash)
-      return person && beginSession(tx, person, session, isKnownDevice, origin)
+      return person && beginSession(tx, person, session, isKnownDevice, origin, lane)
     })
   }
 

@@ -19,6 +19,12 @@ async function guess(account: string, judge: Guess['judge'], line = account) {
   return lanes.guess({ subject: { account }, line, notice, judge })
 }
 
+/** A right guess, and what it begins. */
+async function rightly(account: string, begin: Guess['begin']) {
+  const notice = { id: randomUUID(), kind: 'test', payloadSealed: new Uint8Array([1]) }
+  return lanes.guess({ subject: { account }, line: account, notice, judge: right, begin })
+}
+
 const wrong = () => Promise.resolve(false)
 const right = (mayCount: boolean) => Promise.resolve(mayCount)
 const broken = () => Promise.reject(new Error('the queue is full'))
@@ -58,6 +64,52 @@ void t.test('one name, twice at once: in turn', async (t) => {
   }
   const account = randomUUID()
   await Promise.all(Array.from({ length: 5 }, () => guess(account, judge)))
+})
+
+void t.test('what a right guess begins: within its turn, and it clears the lane', async (t) => {
+  const account = randomUUID()
+  let running = 0
+  const keys: Buffer[] = []
+  const begin = async (key: Buffer) => {
+    keys.push(key)
+    running += 1
+    t.equal(running, 1)
+    await app.sql('DELETE FROM guess_lane WHERE key = $1', [key])
+    running -= 1
+    return true
+  }
+  const all = Array.from({ length: 8 }, () => rightly(account, begin))
+  t.strictSame(await Promise.all(all), Array(8).fill(true), 'none blocks the next')
+  t.strictSame(await app.sql('SELECT key FROM guess_lane WHERE key = $1', [keys[0]]), [])
+})
+
+void t.test(
+  'a right guess that begins nothing, or fails to: its lane is cleared all the same',
+  async (t) => {
+    const account = randomUUID()
+    let key: Buffer | undefined
+    const failed = new Error('no session')
+    const nothing = (lane: Buffer) => {
+      key = lane
+      return Promise.resolve(false)
+    }
+    t.equal(await rightly(account, nothing), true)
+    t.strictSame(await app.sql('SELECT key FROM guess_lane WHERE key = $1', [key]), [])
+    await t.rejects(
+      rightly(account, () => Promise.reject(failed)),
+      failed
+    )
+    t.strictSame(await app.sql('SELECT key FROM guess_lane WHERE key = $1', [key]), [])
+  }
+)
+
+void t.test('a wrong guess, and one that is blocked: begin nothing', async (t) => {
+  const account = randomUUID()
+  const notice = { id: randomUUID(), kind: 'test', payloadSealed: new Uint8Array([1]) }
+  const begin = () => Promise.resolve(t.fail('it began'))
+  const guessed = { subject: { account }, line: account, notice, judge: wrong, begin }
+  for (let i = 0; i < 5; i += 1) t.equal(await lanes.guess(guessed), false)
+  t.equal(await lanes.guess({ ...guessed, judge: () => Promise.resolve(true) }), false)
 })
 
 void t.test('a guess that could not be judged: does not count, nor does its block', async (t) => {

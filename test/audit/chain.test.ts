@@ -76,10 +76,13 @@ void t.test('a commit that comes late: is sealed later, and nobody calls it forg
   const trail = await givenTrail(t)
   let commit = (): void => undefined
   const isHeld = new Promise<void>((resolve) => (commit = resolve))
+  const recorded = Promise.withResolvers<undefined>()
   const late = trail.platform.postgres.transaction(async (tx) => {
     await trail.record(tx, { type: 'login.succeeded', origin: ORIGIN })
+    recorded.resolve(undefined)
     await isHeld
   })
+  await recorded.promise
   await delay(5) // its id is older than those of the others
   await trail.write({}, {})
   t.match(await trail.sealNext(), { number: 1, count: 2 })

@@ -116,6 +116,7 @@ void t.test(
       id
     ])
     t.strictSame(await login(), [event('login.failed', id, { reason: 'email_not_verified' })])
+    t.strictSame(await app.sql('SELECT id FROM session WHERE user_id = $1', [id]), [])
   }
 )
 

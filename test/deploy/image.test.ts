@@ -62,6 +62,15 @@ void t.test('the last stage, in order: not root from the last copy on, exec form
   t.end()
 })
 
+void t.test('what glibc reads of the environment, by npm start and in the image: the same', (t) => {
+  const read = (text: string) => text.match(/\b(?:MALLOC_|GLIBC_)\w+=\S+/g)?.sort() ?? []
+  const env = image.instructions.filter(({ name }) => name === 'ENV').map(({ text }) => text)
+  const inImage = read(env.join(' '))
+  t.strictSame(inImage, read(packageJson.scripts.start))
+  t.equal(inImage.length, 4)
+  t.end()
+})
+
 void t.test('imports of all code in the image, resolved: the image has them', (t) => {
   const files = globSync('{src,scripts}/**/*.ts', { cwd: tree })
   t.ok(files.includes('scripts/migrate.ts'))

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createAudit } from '../../src/audit/record.ts'
+import { createAuditTrail } from '../../src/audit/trail.ts'
 import { createMailCap } from '../../src/mail/mail-cap.ts'
 import { createOutbox } from '../../src/mail/outbox.ts'
-import { createSessionBeginner } from '../../src/sessions/begin-session.ts'
+import { createSessionBeginner, holdPerson } from '../../src/sessions/begin-session.ts'
 import { createSessionEnder } from '../../src/sessions/end-sessions.ts'
 import { createNewDevices } from '../../src/sessions/new-device.ts'
 import { createSessionStore } from '../../src/sessions/session-store.ts'
@@ -16,6 +17,7 @@ const app = await startApp(t)
 const { platform } = await openKeyRoom(t, app)
 const { postgres, sealer, clock, dataKeys } = platform
 const record = createAudit({ sealer, clock })
+const { find: findEvents } = createAuditTrail({ reader: postgres, sealer })
 const tellClients = () => Promise.resolve()
 const endSessions = createSessionEnder({ clock, record, tellClients })
 const { enqueueMail } = createOutbox({ sealer, clock })
@@ -44,10 +46,18 @@ const store = createSessionStore({
   killPendingChanges
 })
 
-async function begin(userId: string, passwordHash: string) {
+function sessionOf(userId: string) {
   const what = { clientId: 'latchkey', scope: 'account', delivery: 'body' } as const
-  const session = { ...what, amr: ['pwd'], userId, secret: randomBytes(32), device: null }
-  return store.create(session, { passwordHash, isKnownDevice: true }, OPERATOR)
+  return { ...what, amr: ['pwd'], userId, secret: randomBytes(32), device: null }
+}
+
+async function begin(userId: string, passwordHash: string) {
+  return store.create(sessionOf(userId), { passwordHash, isKnownDevice: true }, OPERATOR)
+}
+
+async function keyOf(userId: string): Promise<Buffer | undefined> {
+  const text = 'SELECT sealed_key AS key FROM audit_key WHERE user_id = $1'
+  return (await app.sql<{ key: Buffer }>(text, [userId]))[0]?.key
 }
 
 async function hashOf(userId: string): Promise<string> {
@@ -80,6 +90,62 @@ void t.test('sessions of one person, begun at the same time: each sees the other
     'each told once'
   )
 })
+
+const EVENTS = 'SELECT address_sealed AS sealed FROM audit_event WHERE session_id = $1'
+
+void t.test('the first event of somebody: is sealed with a key that they keep', async (t) => {
+  const { id } = await givenUser(app)
+  await app.sql('DELETE FROM audit_key WHERE user_id = $1', [id])
+  const first = await begin(id, await hashOf(id))
+  const key = await keyOf(id)
+  t.ok(key)
+  t.equal((await app.sql(EVENTS, [first!.session.id])).length, 1)
+  await begin(id, await hashOf(id))
+  t.strictSame(await keyOf(id), key)
+  const events = await findEvents({ userId: id, type: 'login.succeeded', limit: 10 })
+  t.strictSame(
+    events.map(({ address }) => address),
+    [OPERATOR.address, OPERATOR.address]
+  )
+})
+
+void t.test(
+  'a key that somebody made since it was read: the event is sealed with that',
+  async (t) => {
+    const { id } = await givenUser(app)
+    const hash = await hashOf(id)
+    await begin(id, hash)
+    const key = await keyOf(id)
+    const begun = await postgres.hotTransaction(async (tx) => {
+      const person = await holdPerson(tx, id, hash)
+      return beginSession(tx, { ...person!, sealedKey: null }, sessionOf(id), true, OPERATOR)
+    })
+    t.strictSame(await keyOf(id), key)
+    t.equal((await app.sql(EVENTS, [begun.session.id])).length, 1, 'once')
+    const events = await findEvents({ userId: id, type: 'login.succeeded', limit: 10 })
+    t.equal(events[0]?.address, OPERATOR.address)
+  }
+)
+
+void t.test(
+  'the lane on which the password was shown: is cleared with the session, or not at all',
+  async (t) => {
+    const { id } = await givenUser(app)
+    const hash = await hashOf(id)
+    const [lane, other] = [randomBytes(32), randomBytes(32)]
+    const given =
+      'INSERT INTO guess_lane (key, failures, updated_at) VALUES ($1, 3, now()), ($2, 3, now())'
+    await app.sql(given, [lane, other])
+    const lanes = async () => (await app.sql('SELECT key FROM guess_lane')).length
+    const proof = { isKnownDevice: true, passwordHash: 'another' }
+    t.equal(await store.create(sessionOf(id), proof, OPERATOR, lane), null)
+    t.equal(await lanes(), 2, 'no session')
+    await begin(id, hash)
+    t.equal(await lanes(), 2, 'a session of another kind of proof')
+    await store.create(sessionOf(id), { ...proof, passwordHash: hash }, OPERATOR, lane)
+    t.strictSame(await app.sql('SELECT key FROM guess_lane'), [{ key: other }])
+  }
+)
 
 const BARRED = {
   'the password was replaced': `password_hash = 'another'`,
