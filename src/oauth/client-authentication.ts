@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { sha256 } from '../lib/secrets.ts'
 import { isPublic, type Client } from './client.ts'
+import type { ClientStore, KnownClient } from './client-store.ts'
 
 /** The parameters by which a client may prove itself in a form (RFC 6749 §2.3.1, RFC 7523 §2.2). */
 export type ClientParameters = {
@@ -61,9 +62,46 @@ export function createClientAuthentication({
   }
 }
 
-function isSecretOf({ secretHashes }: Client, secret: string): boolean {
+/** A client as it was read before, and how somebody proved to be it: whether both hold is for a statement to say. */
+export type RecalledClient = KnownClient & {
+  /** The secret's that was shown; null for a client without one. */
+  secretHash: Uint8Array | null
+}
+
+export type RecallProven = ReturnType<typeof createProofReader>
+
+/** The plain ways of proving who calls, against clients that were read before. */
+export function createProofReader(recallClient: ClientStore['recall']) {
+  /** @returns null for every other way, and for what is to be refused */
+  return function recallProven(
+    authorization: string | undefined,
+    form: ClientParameters
+  ): RecalledClient | null {
+    const shown = readOrNull(authorization, form)
+    const known = shown === null ? null : recallClient(shown.id)
+    if (shown === null || known?.client.authMethod !== shown.method) return null
+    if (shown.method === 'none') return { ...known, secretHash: null }
+    const secretHash = 'secret' in shown ? secretHashOf(known.client, shown.secret) : undefined
+    return secretHash === undefined ? null : { ...known, secretHash }
+  }
+}
+
+function readOrNull(authorization: string | undefined, form: ClientParameters): Shown | null {
+  try {
+    return read(authorization, form)
+  } catch (error) {
+    if (error instanceof OAuthError) return null
+    throw error
+  }
+}
+
+function isSecretOf(client: Client, secret: string): boolean {
+  return secretHashOf(client, secret) !== undefined
+}
+
+function secretHashOf({ secretHashes }: Client, secret: string): Uint8Array | undefined {
   const hash = sha256(secret)
-  return secretHashes.map((known) => timingSafeEqual(hash, known)).includes(true)
+  return secretHashes.filter((known) => timingSafeEqual(hash, known))[0]
 }
 
 /** @throws {OAuthError} `invalid_request` for two ways at once (RFC 6749 §2.3), `invalid_client` for none */

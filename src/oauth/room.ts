@@ -10,15 +10,18 @@ import type { Signing } from '../signing/room.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Tokens } from '../tokens/room.ts'
 import { createAuthorize } from './authorize/authorize.ts'
-import { createCodeStore } from './authorize/code-store.ts'
+import { createCodeStore, type KeptCode } from './authorize/code-store.ts'
+import { createFreshCodes } from './authorize/fresh-codes.ts'
 import { createParameterReader, createRequestPusher } from './authorize/pushed.ts'
+import { createQuickAuthorize } from './authorize/quick-authorize.ts'
+import { createQuickCodeStore } from './authorize/quick-code-store.ts'
 import { createRequestObjects } from './authorize/request-object.ts'
 import { createRequestStore } from './authorize/request-store.ts'
 import { TOKEN_EXCHANGE } from './client.ts'
 import { createLogoutNotifier } from './backchannel/logout-notice.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
-import { createClientAuthentication } from './client-authentication.ts'
+import { createClientAuthentication, createProofReader } from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
 import { createClientStore } from './client-store.ts'
@@ -99,7 +102,8 @@ export function openOAuth(deps: OAuthDeps) {
         }
       })
     : null
-  const findClient = createClientFinder({ find: createClientStore(postgres).find, documents })
+  const { find, recall: recallClient } = createClientStore(postgres)
+  const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
   const verifyDpop = createDpop({ clock, spendJti })
@@ -109,7 +113,8 @@ export function openOAuth(deps: OAuthDeps) {
   const { beginGrant, findSessionByToken } = sessions
   const endReused = createReuseStore({ postgres, record, endSessions })
   const polls = createPollStore({ postgres, beginGrant, endReused })
-  const codes = createCodeStore({ postgres, clock, beginGrant, endReused })
+  const freshCodes = createFreshCodes<KeptCode>()
+  const codes = createCodeStore({ postgres, clock, freshCodes, beginGrant, endReused })
   const consents = createConsentStore({ postgres, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
   const grantStore = createGrantStore(postgres)
@@ -123,8 +128,15 @@ export function openOAuth(deps: OAuthDeps) {
 
   const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
   const findGrant = grantStore.findLive
+  const recallProven = createProofReader(recallClient)
+  const { codeGrant, quickCodeGrant } = createCodeGrant({
+    store: codes,
+    revocationFeed,
+    recallProven,
+    ...lifetimes
+  })
   const grants = new Map<string, Grant>([
-    ['authorization_code', createCodeGrant({ store: codes, revocationFeed, ...lifetimes })],
+    ['authorization_code', codeGrant],
     [DEVICE_GRANT, createDeviceGrant({ store: polls, revocationFeed, ...lifetimes })],
     [
       TOKEN_EXCHANGE,
@@ -196,6 +208,11 @@ export function openOAuth(deps: OAuthDeps) {
       readIdTokenHint,
       subjects
     }),
+    authorizeQuickly: createQuickAuthorize({
+      recallClient,
+      codes: createQuickCodeStore({ postgres, freshCodes }),
+      issuer
+    }),
     deviceAuthorization: createDeviceAuthorization({
       postgres,
       store: createDeviceStore({ postgres, clock, dataKeys }),
@@ -210,6 +227,7 @@ export function openOAuth(deps: OAuthDeps) {
       verifyDpop,
       issuer,
       grants,
+      quickCodeGrant,
       answer: createTokenAnswers({
         accessTokens,
         issueIdToken,

@@ -3,6 +3,7 @@ import { OAuthError } from '../errors.ts'
 import type { Client, GrantType } from './client.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
 import type { VerifyDpop } from './dpop.ts'
+import type { QuickCodeGrant } from './grants/authorization-code.ts'
 import type { AnswerGrant, Granted, TokenAnswer } from './token-answer.ts'
 import type { TokenRequest } from './token-schemas.ts'
 
@@ -32,19 +33,25 @@ export type TokenEndpointDeps = {
   verifyDpop: VerifyDpop
   issuer: string
   grants: Map<string, Grant>
+  /** Phases 2 to 5 in one, for most calls with a code. */
+  quickCodeGrant: QuickCodeGrant
   answer: AnswerGrant
 }
 
 /** The token endpoint (RFC 6749 §3.2): the same numbered phases for every grant. */
 export function createTokenEndpoint(deps: TokenEndpointDeps) {
-  const { authenticateClient, verifyDpop, issuer, grants, answer } = deps
+  const { authenticateClient, verifyDpop, issuer, grants, quickCodeGrant, answer } = deps
 
   /** @throws {OAuthError} */
-  return async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
+  async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
     // 1. A grant that exists.
     const grant = grants.get(form.grant_type)
     if (grant === undefined) {
       throw new OAuthError('unsupported_grant_type', 'This grant type is not supported.')
+    }
+    if (form.grant_type === 'authorization_code') {
+      const quick = await quickCodeGrant(form, call)
+      if (quick !== null) return answerTo(quick.client, quick.granted, null, call)
     }
     // 2. A client that proves who it is.
     const client = await authenticateClient(call.authorization, form)
@@ -61,10 +68,21 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     }
     // 5. The grant's own part.
     const granted = await grant({ form, client, dpopJkt, origin: call.origin })
+    return answerTo(client, granted, dpopJkt, call)
+  }
+
+  // 6. Tokens.
+  async function answerTo(
+    client: Client,
+    granted: Granted,
+    dpopJkt: string | null,
+    { origin }: TokenCall
+  ): Promise<TokenAnswer> {
     if (granted.kind === 'session') {
-      call.origin.tell?.({ userId: granted.session.userId, sessionId: granted.session.id })
+      origin.tell?.({ userId: granted.session.userId, sessionId: granted.session.id })
     }
-    // 6. Tokens.
     return answer(client, granted, dpopJkt)
   }
+
+  return token
 }

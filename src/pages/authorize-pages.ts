@@ -1,11 +1,14 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { originOf } from '../http/request-origin.ts'
+import { readBrowserCookie } from '../http/browser-session.ts'
+import { originOf, tellWho } from '../http/request-origin.ts'
 import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
+import type { QuickAuthorize } from '../oauth/authorize/quick-authorize.ts'
 import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { withQuery } from '../lib/with-query.ts'
+import { openBrowserCookieValue } from '../sessions/browser-cookie.ts'
 import { loginPath } from './continue.ts'
 import { keepLanguage } from './language.ts'
 import { pageRoute, type Pages } from './room.ts'
@@ -18,12 +21,16 @@ const decisionFields = {
   decision: Type.Union([Type.Literal('allow'), Type.Literal('deny')])
 }
 
-export type AuthorizePagesOptions = { pages: Pages; authorize: Authorize }
+export type AuthorizePagesOptions = {
+  pages: Pages
+  authorize: Authorize
+  authorizeQuickly: QuickAuthorize
+}
 
 /** Where applications send people: the authorization endpoint, and the page that asks whether to let them in. */
 export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions> = (
   app,
-  { pages, authorize },
+  { pages, authorize, authorizeQuickly },
   done
 ) => {
   app.get(
@@ -39,6 +46,12 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       }
     },
     async (request, reply) => {
+      const claim = openBrowserCookieValue(readBrowserCookie(request))
+      const quick = claim === null ? null : await authorizeQuickly(request.query, claim)
+      if (claim !== null && quick !== null) {
+        tellWho(request, { userId: quick.userId, sessionId: claim.sessionId })
+        return reply.redirect(withQuery(quick.redirectUri, quick.parameters), 303)
+      }
       const login = await pages.findLogin(request)
       return send(reply, await authorize.begin(request.query, login))
     }
