@@ -1,17 +1,16 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { readBrowserCookie } from '../http/browser-session.ts'
 import { originOf, tellWho } from '../http/request-origin.ts'
 import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
 import type { QuickAuthorize } from '../oauth/authorize/quick-authorize.ts'
 import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { withQuery } from '../lib/with-query.ts'
-import { openBrowserCookieValue } from '../sessions/browser-cookie.ts'
 import { loginPath } from './continue.ts'
 import { keepLanguage } from './language.ts'
 import { pageRoute, type Pages } from './room.ts'
+import { createShortAuthorize } from './short-authorize.ts'
 import { describeScope } from './scope-sentences.ts'
 
 const RequestId = Type.String({ minLength: 43, maxLength: 43 })
@@ -33,6 +32,7 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
   { pages, authorize, authorizeQuickly },
   done
 ) => {
+  const authorizeShortly = createShortAuthorize(app, authorizeQuickly)
   app.get(
     '/oauth/authorize',
     {
@@ -46,11 +46,10 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       }
     },
     async (request, reply) => {
-      const claim = openBrowserCookieValue(readBrowserCookie(request))
-      const quick = claim === null ? null : await authorizeQuickly(request.query, claim)
-      if (claim !== null && quick !== null) {
-        tellWho(request, { userId: quick.userId, sessionId: claim.sessionId })
-        return reply.redirect(withQuery(quick.redirectUri, quick.parameters), 303)
+      const quick = await authorizeShortly(request, request.query)
+      if (quick !== null) {
+        tellWho(request, quick)
+        return reply.redirect(quick.location, 303)
       }
       const login = await pages.findLogin(request)
       return send(reply, await authorize.begin(request.query, login))
