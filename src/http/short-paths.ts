@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { v4 as uuidv4 } from 'uuid'
+import { leaveWithOthers } from './leave-together.ts'
 import { sendPrebuilt } from './prebuilt.ts'
 import { hasStandingHeaders, type StandingResponse } from './standing-headers.ts'
 
@@ -61,15 +62,17 @@ export default fp<ShortPathsOptions>(
       const reqId = uuidv4()
       request.requestId = reqId
       const { lines, encoding } = heads.get(ready) ?? headOf(response, ready)
-      response.endReady(lines, ready.body, encoding)
-      app.noteRequest({
-        reqId,
-        method: 'GET',
-        route: request.url ?? '',
-        status: 200,
-        ms: performance.now() - startedMs,
-        userId: ready.userId,
-        sessionId: ready.sessionId
+      leaveWithOthers(() => {
+        response.endReady(lines, ready.body, encoding)
+        app.noteRequest({
+          reqId,
+          method: 'GET',
+          route: request.url ?? '',
+          status: 200,
+          ms: performance.now() - startedMs,
+          userId: ready.userId,
+          sessionId: ready.sessionId
+        })
       })
     }
 
