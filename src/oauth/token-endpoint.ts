@@ -25,7 +25,9 @@ export type TokenCall = {
   origin: RequestOrigin
 }
 
-export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>
+export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>['token']
+/** The endpoint for a client that has proven who it is. */
+export type GrantTokens = ReturnType<typeof createTokenEndpoint>['grantTokens']
 
 export type TokenEndpointDeps = {
   authenticateClient: AuthenticateClient
@@ -40,14 +42,29 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
   const { authenticateClient, verifyDpop, issuer, grants, answer } = deps
 
   /** @throws {OAuthError} */
-  return async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
+  async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
     // 1. A grant that exists.
+    requireGrant(form)
+    // 2. A client that proves who it is.
+    const client = await authenticateClient(call.authorization, form)
+    return grantTokens(client, form, call)
+  }
+
+  function requireGrant(form: TokenRequest): Grant {
     const grant = grants.get(form.grant_type)
     if (grant === undefined) {
       throw new OAuthError('unsupported_grant_type', 'This grant type is not supported.')
     }
-    // 2. A client that proves who it is.
-    const client = await authenticateClient(call.authorization, form)
+    return grant
+  }
+
+  /** @throws {OAuthError} */
+  async function grantTokens(
+    client: Client,
+    form: TokenRequest,
+    call: Omit<TokenCall, 'authorization'>
+  ): Promise<TokenAnswer> {
+    const grant = requireGrant(form)
     // 3. A grant that it may use.
     if (!client.grantTypes.includes(form.grant_type as GrantType)) {
       throw new OAuthError('unauthorized_client', 'The client may not use this grant type.')
@@ -67,4 +84,6 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     // 6. Tokens.
     return answer(client, granted, dpopJkt)
   }
+
+  return { token, grantTokens }
 }
