@@ -17,10 +17,13 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** Checks a client's signed assertion and spends its `jti` (RFC 7523 §3). */
 export type VerifyAssertion = (client: Client, assertion: string) => Promise<boolean>
 
-export type AuthenticateClient = ReturnType<typeof createClientAuthentication>
+export type AuthenticateClient = ReturnType<typeof createClientAuthentication>['authenticateClient']
+export type RecallCaller = ReturnType<typeof createClientAuthentication>['recallCaller']
 
 export type ClientAuthenticationDeps = {
   findClient: (id: string) => Promise<Client | null>
+  /** From memory; null where {@link findClient} has to say. */
+  recallClient: (id: string) => Client | null
   verifyAssertion: VerifyAssertion
 }
 
@@ -32,10 +35,11 @@ type Shown =
 /** Who calls: one way of proving it per request, and the way that the client is registered for. */
 export function createClientAuthentication({
   findClient,
+  recallClient,
   verifyAssertion
 }: ClientAuthenticationDeps) {
   /** @throws {OAuthError} `invalid_client`, `invalid_request` when two ways are mixed */
-  return async function authenticateClient(
+  async function authenticateClient(
     authorization: string | undefined,
     form: ClientParameters
   ): Promise<Client> {
@@ -49,6 +53,22 @@ export function createClientAuthentication({
     return client
   }
 
+  /**
+   * The same from memory, for a client that has shown the right secret.
+   * @returns null where {@link authenticateClient} has to say: this says nothing against a caller
+   */
+  function recallCaller(
+    authorization: string | undefined,
+    form: Pick<ClientParameters, 'client_id' | 'client_secret'>
+  ): Client | null {
+    const shown = readIfPossible(authorization, form)
+    if (shown === null || !('secret' in shown)) return null
+    const client = recallClient(shown.id)
+    const isCaller =
+      client !== null && client.authMethod === shown.method && isSecretOf(client, shown.secret)
+    return isCaller ? client : null
+  }
+
   async function holds(client: Client, shown: Shown): Promise<boolean> {
     switch (shown.method) {
       case 'client_secret_basic':
@@ -60,6 +80,8 @@ export function createClientAuthentication({
         return isPublic(client)
     }
   }
+
+  return { authenticateClient, recallCaller }
 }
 
 /** A client as it was read before, and how somebody proved to be it: whether both hold is for a statement to say. */
@@ -129,6 +151,14 @@ function read(authorization: string | undefined, form: ClientParameters): Shown 
   if (id === undefined) throw invalidClient('no client named')
   if (secret !== undefined) return { method: 'client_secret_post', id, secret }
   return { method: 'none', id }
+}
+
+function readIfPossible(authorization: string | undefined, form: ClientParameters): Shown | null {
+  try {
+    return read(authorization, form)
+  } catch {
+    return null
+  }
 }
 
 /** Id and secret are form-encoded inside (RFC 6749 §2.3.1). */

@@ -1,5 +1,7 @@
+import { moment } from '../lib/elapsed.ts'
 import { shareByKey } from '../lib/share.ts'
 import type { Postgres } from '../platform/postgres.ts'
+import type { ClientMemory } from './client-memory.ts'
 import { isClientId, type Client } from './client.ts'
 
 const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
@@ -78,15 +80,21 @@ export type ClientStore = ReturnType<typeof createClientStore>
 
 export function createClientStore(
   postgres: Postgres,
+  memory: ClientMemory,
   nowMs: () => number = () => performance.now()
 ) {
   const known = new Map<string, KnownClient & { readAtMs: number }>()
 
   const read = shareByKey(async (id): Promise<Client | null> => {
+    const askedAt = moment()
     const [row] = await postgres.query<Row>(FIND, [id])
-    if (row === undefined) return null
+    if (row === undefined) {
+      memory.forget(id)
+      return null
+    }
     const secretHashes = row.client.secretHashes.map((hash) => Buffer.from(hash, 'hex'))
     const client = { ...row.client, secretHashes }
+    memory.remember(client, askedAt)
     remember({ client, version: row.version })
     return client
   })
@@ -109,7 +117,7 @@ export function createClientStore(
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
-   * is read some thousand times a second less.
+   * is read some thousand times a second less. Nobody is told what was remembered.
    * @returns null for a client that is unknown or disabled
    */
   async function find(id: string): Promise<Client | null> {

@@ -24,6 +24,7 @@ import { createClientAssertions } from './client-assertion.ts'
 import { createClientAuthentication, createProofReader } from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
+import { createClientMemory } from './client-memory.ts'
 import { createClientStore } from './client-store.ts'
 import { createClients } from './clients.ts'
 import { createConsentStore } from './consent-store.ts'
@@ -81,10 +82,16 @@ export function openOAuth(deps: OAuthDeps) {
   const { endSessions } = deps
   const { postgres, clock, sealer, dataKeys } = platform
   const { issuer, refreshIdleSeconds: idleSeconds } = config
-  const { revocationFeed, accessTokens, checkToken } = tokens
+  const { revocationFeed, accessTokens, checkToken, recallToken } = tokens
   const { findUser } = accounts
 
-  const clientStore = createClientAdminStore({ postgres, clock, record })
+  const clientMemory = createClientMemory()
+  const clientStore = createClientAdminStore({
+    postgres,
+    clock,
+    record,
+    onChange: clientMemory.forget
+  })
   const requireSector = createSectorRule(platform.outbound)
   const requireRings = createRingRule(config.signingAlgorithms)
   const initialAccessTokens = createInitialAccessTokens(
@@ -102,7 +109,7 @@ export function openOAuth(deps: OAuthDeps) {
         }
       })
     : null
-  const { find, recall: recallClient } = createClientStore(postgres)
+  const { find, recall: recallClient } = createClientStore(postgres, clientMemory)
   const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
@@ -149,8 +156,9 @@ export function openOAuth(deps: OAuthDeps) {
     ['client_credentials', clientCredentials]
   ])
 
-  const authenticateClient = createClientAuthentication({
+  const { authenticateClient, recallCaller } = createClientAuthentication({
     findClient,
+    recallClient: clientMemory.recall,
     verifyAssertion: createClientAssertions({
       keysOf,
       spendJti,
@@ -192,6 +200,7 @@ export function openOAuth(deps: OAuthDeps) {
       revocationFeed
     }),
     authenticateClient,
+    recallCaller,
     verifyDpop,
     issuer,
     pushRequest: createRequestPusher({ readRequestObject, requests }),
@@ -222,7 +231,7 @@ export function openOAuth(deps: OAuthDeps) {
       limitGuesses: abuse.limitCodeGuesses('device'),
       issuer
     }),
-    token: createTokenEndpoint({
+    ...createTokenEndpoint({
       authenticateClient,
       verifyDpop,
       issuer,
@@ -239,6 +248,7 @@ export function openOAuth(deps: OAuthDeps) {
     }),
     introspection: createIntrospection({
       checkToken,
+      recallToken,
       findSessionByToken,
       subjects,
       signJwt: signing.signJwt,

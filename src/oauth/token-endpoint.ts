@@ -26,7 +26,9 @@ export type TokenCall = {
   origin: RequestOrigin
 }
 
-export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>
+export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>['token']
+/** The endpoint for a client that has proven who it is. */
+export type GrantTokens = ReturnType<typeof createTokenEndpoint>['grantTokens']
 
 export type TokenEndpointDeps = {
   authenticateClient: AuthenticateClient
@@ -45,16 +47,31 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
   /** @throws {OAuthError} */
   async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
     // 1. A grant that exists.
-    const grant = grants.get(form.grant_type)
-    if (grant === undefined) {
-      throw new OAuthError('unsupported_grant_type', 'This grant type is not supported.')
-    }
+    requireGrant(form)
     if (form.grant_type === 'authorization_code') {
       const quick = await quickCodeGrant(form, call)
       if (quick !== null) return answerTo(quick.client, quick.granted, null, call)
     }
     // 2. A client that proves who it is.
     const client = await authenticateClient(call.authorization, form)
+    return grantTokens(client, form, call)
+  }
+
+  function requireGrant(form: TokenRequest): Grant {
+    const grant = grants.get(form.grant_type)
+    if (grant === undefined) {
+      throw new OAuthError('unsupported_grant_type', 'This grant type is not supported.')
+    }
+    return grant
+  }
+
+  /** @throws {OAuthError} */
+  async function grantTokens(
+    client: Client,
+    form: TokenRequest,
+    call: Omit<TokenCall, 'authorization'>
+  ): Promise<TokenAnswer> {
+    const grant = requireGrant(form)
     // 3. A grant that it may use.
     if (!client.grantTypes.includes(form.grant_type as GrantType)) {
       throw new OAuthError('unauthorized_client', 'The client may not use this grant type.')
@@ -76,7 +93,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     client: Client,
     granted: Granted,
     dpopJkt: string | null,
-    { origin }: TokenCall
+    { origin }: Pick<TokenCall, 'origin'>
   ): Promise<TokenAnswer> {
     if (granted.kind === 'session') {
       origin.tell?.({ userId: granted.session.userId, sessionId: granted.session.id })
@@ -84,5 +101,5 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     return answer(client, granted, dpopJkt)
   }
 
-  return token
+  return { token, grantTokens }
 }
