@@ -42,7 +42,7 @@ export function serverOptions(
       ...(ServerResponse && { ServerResponse })
     },
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
-    genReqId: (request) => (request.requestId = uuidv4()),
+    genReqId: (request) => (request.requestId ??= uuidv4()),
     childLoggerFactory: (logger, bindings) => new RequestLogger(logger, bindings),
     return503OnClosing: false,
     clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {

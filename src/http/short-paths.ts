@@ -99,8 +99,7 @@ export default fp<ShortPathsOptions>(
       startedMs: number
     ) {
       const { method = '', url: route = '' } = request
-      const reqId = uuidv4()
-      request.requestId = reqId
+      const reqId = (request.requestId ??= uuidv4())
       // It was asked before the drain began, and has to be signed.
       if (app.isDraining || isClosing) response.shouldKeepAlive = false
       const lines = heads.get(headers) ?? linesOf(response, headers)

@@ -231,6 +231,8 @@ export function openOAuth(deps: OAuthDeps) {
       limitGuesses: abuse.limitCodeGuesses('device'),
       issuer
     }),
+    afterFreeze: dataKeys.afterFreeze,
+    isBehindProxy: config.trustedProxies.length > 0,
     ...createTokenEndpoint({
       authenticateClient,
       verifyDpop,

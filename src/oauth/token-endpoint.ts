@@ -24,9 +24,12 @@ export type TokenCall = {
   authorization: string | undefined
   dpop: string | undefined
   origin: RequestOrigin
+  /** What {@link TradeCode} was asked before: it is not asked again. */
+  tried?: Promise<TokenAnswer | null> | undefined
 }
 
 export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>['token']
+export type TradeCode = ReturnType<typeof createTokenEndpoint>['tradeCode']
 /** The endpoint for a client that has proven who it is. */
 export type GrantTokens = ReturnType<typeof createTokenEndpoint>['grantTokens']
 
@@ -49,12 +52,22 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     // 1. A grant that exists.
     requireGrant(form)
     if (form.grant_type === 'authorization_code') {
-      const quick = await quickCodeGrant(form, call)
-      if (quick !== null) return answerTo(quick.client, quick.granted, null, call)
+      const quick = await (call.tried ?? tradeCode(form, call))
+      if (quick !== null) return quick
     }
     // 2. A client that proves who it is.
     const client = await authenticateClient(call.authorization, form)
     return grantTokens(client, form, call)
+  }
+
+  /**
+   * Phases 2 to 6 for most calls with a code.
+   * @returns null for everything that is not that plain, with nothing done
+   * @throws {OAuthError} what is wrong; the code may be spent
+   */
+  async function tradeCode(form: TokenRequest, call: TokenCall): Promise<TokenAnswer | null> {
+    const quick = await quickCodeGrant(form, call)
+    return quick && answerTo(quick.client, quick.granted, null, call)
   }
 
   function requireGrant(form: TokenRequest): Grant {
@@ -101,5 +114,5 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
     return answer(client, granted, dpopJkt)
   }
 
-  return { token, grantTokens }
+  return { token, tradeCode, grantTokens }
 }

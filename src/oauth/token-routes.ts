@@ -4,11 +4,12 @@ import { readPlainForm } from '../http/plain-form.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import { dpopHeader } from './shown-token.ts'
+import { createShortCodeTrade, type ShortCodeTradeOptions } from './short-code-trade.ts'
 import type { RecallCaller } from './client-authentication.ts'
 import type { GrantTokens, TokenEndpoint } from './token-endpoint.ts'
 import { SCOPE_LIMIT, TokenAnswerBody, TokenRequest } from './token-schemas.ts'
 
-export type TokenRoutesOptions = {
+export type TokenRoutesOptions = ShortCodeTradeOptions & {
   token: TokenEndpoint
   grantTokens: GrantTokens
   recallCaller: RecallCaller
@@ -26,11 +27,16 @@ const NOWHERE = { requestId: '', address: '' }
 
 export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
   app,
-  { token, grantTokens, recallCaller },
+  { token, grantTokens, recallCaller, ...options },
   done
 ) => {
+  const codes = createShortCodeTrade(options)
+
   /** Only where nothing is spent or begun: the route may have to do it once more. */
-  function answerShortly({ headers }: IncomingMessage, body: Buffer) {
+  function answerShortly(request: IncomingMessage, body: Buffer) {
+    const { headers } = request
+    const trade = codes.answerShortly(request, body, READY_HEADERS)
+    if (trade !== undefined) return trade
     const form = readPlainForm(body, PLAIN_FIELDS)
     if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return undefined
     const { grant_type, ...more } = form
@@ -61,7 +67,8 @@ export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> 
       return token(request.body, {
         authorization: request.headers.authorization,
         dpop: dpopHeader(request),
-        origin: originOf(request)
+        origin: originOf(request),
+        tried: codes.triedBefore(request.raw)
       })
     }
   )
