@@ -175,6 +175,16 @@ void t.test(
   }
 )
 
+void t.test('a request that was tried, and goes through the lifecycle: counted once', async (t) => {
+  const [name, value] = session
+  const dead = { cookie: `${name}=${value.slice(0, -2)}AA` }
+  const remaining = ({ headers }: { headers: Headers }) => Number(headers['ratelimit-remaining'])
+  const before = remaining(await over(plain, { cookie }))
+  const tried = await over(plain, dead)
+  t.match(tried.headers['location'], '/login')
+  t.equal(remaining(tried), before - 1)
+})
+
 void t.test('a client that was let in: short; taken back: asked again', async (t) => {
   const url = authorizeUrl(theirs, pkce)
   const asked = await browser.get(url)
