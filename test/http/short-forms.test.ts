@@ -197,3 +197,23 @@ void t.test('a short form: counted like every request', async (t) => {
     t.equal(await count(), before + 5, path)
   }
 })
+
+void t.test(
+  'a drain that begins while a token is signed: answered, and its connection closed',
+  async (t) => {
+    const draining = await startApp(t, app.env)
+    const drainingPort = await listen(draining)
+    const { authorization } = basic(service)
+    const head = `POST ${TOKEN} HTTP/1.1\r\nhost: a\r\nauthorization: ${authorization!}`
+    const type = 'content-type: application/x-www-form-urlencoded'
+    await postForm(draining, TOKEN, { grant_type: 'client_credentials' }, basic(service))
+    draining.app.server.once('request', () => {
+      draining.app.startDraining()
+    })
+    const length = `content-length: ${CREDENTIALS.length}`
+    const form = `${head}\r\n${type}\r\n${length}\r\n\r\n${CREDENTIALS}`
+    const answer = await exchange(drainingPort, form)
+    t.equal(answer.statusCode, 200)
+    t.equal(answer.headers['connection'], 'close')
+  }
+)

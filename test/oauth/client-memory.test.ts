@@ -90,22 +90,34 @@ void t.test('a client just let in: let in from memory, for a moment and no longe
   await eventually('refusal', async () => (await ask(client, '/oauth/token')) === 401)
 })
 
+void t.test('a client found disabled: its memory is gone too', async (t) => {
+  const client = await service()
+  for (let n = 0; n < 5; n += 1) {
+    await there.sql('UPDATE client SET disabled_at = NULL WHERE id = $1', [client.id])
+    t.equal(await ask(client, '/oauth/token'), 200)
+    await there.sql('UPDATE client SET disabled_at = now() WHERE id = $1', [client.id])
+    await tokenOf(client)
+    t.equal(await ask(client, '/oauth/token'), 401)
+  }
+})
+
 void t.test('a server that changes a client itself: true there at once', async (t) => {
-  const own = async (path: string, method: 'POST' | 'PUT', body?: object) => {
-    const url = `/admin/clients/${client.id}${path}`
-    const headers = { authorization: `Bearer ${await givenAdmin(there)}` }
-    const answer = await there.app.inject({ method, url, headers, ...(body && { body }) })
-    t.equal(answer.statusCode, 200, `${method} ${path}`)
+  const client = await service()
+  const own = async (act: string) => {
+    const answer = await there.post(`/admin/clients/${client.id}/${act}`, undefined, admin)
+    t.equal(answer.statusCode, 200, act)
     return answer.json()
   }
-  const client = await service()
-  t.equal(await ask(client, '/oauth/token'), 200)
-  const { client_secret: second } = await own('/rotate-secret', 'POST')
+  for (let n = 0; n < 5; n += 1) {
+    t.equal(await ask(client, '/oauth/token'), 200)
+    await own('disable')
+    t.equal(await ask(client, '/oauth/token'), 401)
+    await own('enable')
+  }
+  const { client_secret: second } = await own('rotate-secret')
   t.equal(await ask({ ...client, secret: second }, '/oauth/token'), 200, 'the new secret')
   t.equal(await ask(client, '/oauth/token'), 200, 'and the old one, for a day')
-  await own('/rotate-secret', 'POST')
+  await own('rotate-secret')
   t.equal(await ask(client, '/oauth/token'), 401, 'the oldest is over')
   t.equal(await ask({ ...client, secret: second }, '/oauth/token'), 200)
-  await own('/disable', 'POST')
-  t.equal(await ask({ ...client, secret: second }, '/oauth/token'), 401)
 })
