@@ -5,6 +5,8 @@ import { EphemeralUnavailable, type EphemeralStore } from '../platform/ephemeral
 
 /** While Redis is away every replica counts for itself, and lets this much less through. */
 const ALONE_WEIGHT = 2
+/** Some 200 KiB of them. */
+const MOST_NAMES = 1_000
 
 export type FloodCounts = ReturnType<typeof createFloodCounts>
 export type FloodCounter = FloodCounts['count']
@@ -18,10 +20,18 @@ export type FloodCountsDeps = { ephemeral: EphemeralStore; dataKeys: DataKeys }
 export function createFloodCounts({ ephemeral, dataKeys }: FloodCountsDeps) {
   const alone = createMemoryStore()
 
-  /** Only a keyed hash leaves the process. */
+  const names = new Map<string, string>()
+  let namedWith: Buffer | null = null
+
+  /** Only a keyed hash leaves the process. An address that comes often is named once; nobody else is kept. */
   function nameOf(kind: string, subject: string): string {
-    const key = hmacSha256(dataKeys.newest('blind_index'), `flood\0${kind}\0${subject}`)
-    return `flood:${key.toString('base64url')}`
+    const key = dataKeys.newest('blind_index')
+    if (key !== namedWith || names.size >= MOST_NAMES) names.clear()
+    namedWith = key
+    const what = `flood\0${kind}\0${subject}`
+    const name = names.get(what) ?? `flood:${hmacSha256(key, what).toString('base64url')}`
+    if (kind === 'address') names.set(what, name)
+    return name
   }
 
   /** @param subject what is counted */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import cookie, { type CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -17,6 +18,8 @@ const COOKIES: Record<CookieName, { name: string; sameSite: 'strict' | 'lax' }> 
 declare module 'fastify' {
   interface FastifyInstance {
     readCookie: (request: FastifyRequest, name: CookieName) => string | null
+    /** Of a request before the lifecycle. Null as well where it is there twice, or encoded. */
+    readPlainCookie: (headers: IncomingHttpHeaders, name: CookieName) => string | null
     writeCookie: (
       reply: FastifyReply,
       name: CookieName,
@@ -44,6 +47,9 @@ export default fp<{ issuer: string }>(
       sameSite: COOKIES[name].sameSite
     })
     app.decorate('readCookie', (request, name) => request.cookies[nameOf(name)] ?? null)
+    app.decorate('readPlainCookie', ({ cookie: header = '' }, name) =>
+      plainCookieOf(header, nameOf(name))
+    )
     app.decorate('writeCookie', (reply, name, value, maxAgeSeconds) => {
       void reply.setCookie(nameOf(name), value, {
         ...optionsOf(name),
@@ -56,3 +62,15 @@ export default fp<{ issuer: string }>(
   },
   { name: 'cookies', fastify: '5.x' }
 )
+
+function plainCookieOf(header: string, name: string): string | null {
+  let found: string | null = null
+  for (const pair of header.split(';')) {
+    const equalsAt = pair.indexOf('=')
+    if (pair.slice(0, equalsAt).trim() !== name) continue
+    const value = pair.slice(equalsAt + 1)
+    if (found !== null || !/^[\w-]+$/.test(value)) return null
+    found = value
+  }
+  return found
+}

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import { isIPv4 } from 'node:net'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -17,11 +19,52 @@ declare module 'fastify' {
   }
 }
 
-export type RateLimitsOptions = { limits: Record<LimitGroup, Limit>; count: FloodCounter }
+/** A call that was counted before the lifecycle. */
+export type ShortCount = {
+  isExceeded: boolean
+  /** What the answer says of it. */
+  lines: string
+  /** The lifecycle answers after all: it counts this call no more. */
+  handOver: () => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts a call as the hook of a limited route does. Null for an address that is not plain. */
+    countShortly: (group: LimitGroup, request: IncomingMessage) => Promise<ShortCount> | null
+  }
+}
+
+export type RateLimitsOptions = {
+  limits: Record<LimitGroup, Limit>
+  count: FloodCounter
+  /** The address may be another one than the connection's. */
+  isBehindProxy: boolean
+}
 
 /** Per address, on the ephemeral store; 429 says when to come back. */
 export default fp<RateLimitsOptions>(
-  async (app: FastifyInstance, { limits, count }) => {
+  async (app: FastifyInstance, { limits, count, isBehindProxy }) => {
+    const handedOver = new Map<string, FloodCount[]>()
+
+    /** As the plugin names them: the address, then the group. */
+    async function countKey(key: string, { max, windowMs }: Limit): Promise<ShortCount> {
+      const counted = await count('address', key, windowMs)
+      const remaining = Math.max(0, max - counted.count)
+      const resets = Math.ceil(counted.resetsInMs / 1_000)
+      return {
+        isExceeded: counted.count > max,
+        lines: `ratelimit-limit: ${max}\r\nratelimit-remaining: ${remaining}\r\nratelimit-reset: ${resets}\r\n`,
+        handOver: () => {
+          handedOver.set(key, [...(handedOver.get(key) ?? []), counted])
+        }
+      }
+    }
+
+    app.decorate('countShortly', (group, { socket }) => {
+      const address = isBehindProxy ? null : plainAddress(socket.remoteAddress)
+      return address === null ? null : countKey(address + group, limits[group])
+    })
     app.addHook('onRoute', (route) => {
       const group = route.config?.limit
       if (group === undefined) return
@@ -32,7 +75,7 @@ export default fp<RateLimitsOptions>(
       global: false,
       ipv6Subnet: 64,
       enableDraftSpec: true,
-      store: storeOn(count),
+      store: storeOn(count, handedOver),
       errorResponseBuilder: (_request, { ttl }) =>
         new ProblemError(
           'too_many_attempts',
@@ -46,13 +89,22 @@ export default fp<RateLimitsOptions>(
   { name: 'rate-limits', fastify: '5.x' }
 )
 
+type FloodCount = Awaited<ReturnType<FloodCounter>>
 type Counted = Parameters<FastifyRateLimitStore['incr']>[1]
 
 /** The plugin makes its stores itself, one per route; all of them count in the same place. */
-function storeOn(count: FloodCounter) {
+function storeOn(count: FloodCounter, handedOver: Map<string, FloodCount[]>) {
+  async function countOnce(key: string, windowMs: number): Promise<FloodCount> {
+    const [before, ...more] = handedOver.get(key) ?? []
+    if (before === undefined) return count('address', key, windowMs)
+    if (more.length > 0) handedOver.set(key, more)
+    else handedOver.delete(key)
+    return before
+  }
+
   return class EphemeralCounts implements FastifyRateLimitStore {
     incr(key: string, counted: Counted, windowMs: number): void {
-      count('address', key, windowMs).then(
+      countOnce(key, windowMs).then(
         ({ count: current, resetsInMs }) => {
           counted(null, { current, ttl: resetsInMs })
         },
@@ -66,4 +118,10 @@ function storeOn(count: FloodCounter) {
       return this
     }
   }
+}
+
+/** IPv4, however it is written; of IPv6 the plugin counts networks. */
+function plainAddress(address = ''): string | null {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
+  return isIPv4(plain) ? plain : null
 }

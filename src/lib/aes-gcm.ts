@@ -40,7 +40,9 @@ export function sealingKeyId(sealed: Uint8Array): string | null {
 export function unseal(key: Buffer, sealed: Uint8Array, place: string): Buffer | null {
   if (sealingKeyId(sealed) === null) return null
   const nonce = sealed.subarray(1 + KEY_ID_BYTES, HEADER_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv('aes-256-gcm', secretKeyOf(key), nonce, {
+    authTagLength: TAG_BYTES
+  })
   decipher.setAAD(Buffer.from(place))
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
   try {

@@ -29,9 +29,17 @@ const UNDER_WAY_SECONDS = 10
 
 export type ClientAdminStore = ReturnType<typeof createClientAdminStore>
 
-export type ClientAdminStoreDeps = { postgres: Postgres; clock: Clock; record: Audit }
+export type ClientAdminStoreDeps = {
+  postgres: Postgres
+  clock: Clock
+  record: Audit
+  /** Told after each act on a client that was there before. */
+  onChange?: (id: string) => void
+}
 
-export function createClientAdminStore({ postgres, clock, record }: ClientAdminStoreDeps) {
+export function createClientAdminStore(deps: ClientAdminStoreDeps) {
+  const { postgres, clock, record, onChange } = deps
+
   /** @returns whether the id was free */
   async function create(
     policy: ClientPolicy,
@@ -61,6 +69,15 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     })
   }
 
+  /** Whether it is committed or not may be unknown: told either way. */
+  async function change<T>(id: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    try {
+      return await postgres.transaction(work)
+    } finally {
+      onChange?.(id)
+    }
+  }
+
   /**
    * Replaces the policy. A client that has no secret any more must not get the old one back by another change.
    * @returns null when there is no such client
@@ -70,7 +87,7 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     act: ClientAct,
     newSecretHash: Uint8Array<ArrayBuffer> | null = null
   ): Promise<KeptClient | null> {
-    return postgres.transaction(async (tx) => {
+    return change(policy.id, async (tx) => {
       const data = { ...columns(policy), updatedAt: clock.now() }
       const [row] = await tx.client.updateManyAndReturn({ where: { id: policy.id }, data })
       if (row === undefined) return null
@@ -92,7 +109,7 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     isDisabled: boolean,
     act: ClientAct
   ): Promise<RevocationEntry[] | null> {
-    return postgres.transaction(async (tx) => {
+    return change(id, async (tx) => {
       const now = clock.now()
       const data = { disabledAt: isDisabled ? now : null, updatedAt: now }
       const { count } = await tx.client.updateMany({ where: { id }, data })
@@ -104,7 +121,7 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
 
   /** Forgets a client, its secrets and what people let it do; its tokens are refused. */
   async function remove(id: string, act: ClientAct): Promise<RevocationEntry[] | null> {
-    return postgres.transaction(async (tx) => {
+    return change(id, async (tx) => {
       const { count } = await tx.client.deleteMany({ where: { id } })
       if (count === 0) return null
       await tx.$executeRaw`
@@ -122,7 +139,7 @@ export function createClientAdminStore({ postgres, clock, record }: ClientAdminS
     overlapSeconds: number,
     act: ClientAct
   ): Promise<boolean> {
-    return postgres.transaction(async (tx) => {
+    return change(id, async (tx) => {
       const [client] = await tx.$queryRaw<{ id: string }[]>`
         SELECT id FROM client WHERE id = ${id} FOR UPDATE`
       if (client === undefined) return false

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { sha256 } from '../lib/secrets.ts'
 import { isPublic, type Client } from './client.ts'
+import type { ClientStore, KnownClient } from './client-store.ts'
 
 /** The parameters by which a client may prove itself in a form (RFC 6749 §2.3.1, RFC 7523 §2.2). */
 export type ClientParameters = {
@@ -16,10 +17,13 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** Checks a client's signed assertion and spends its `jti` (RFC 7523 §3). */
 export type VerifyAssertion = (client: Client, assertion: string) => Promise<boolean>
 
-export type AuthenticateClient = ReturnType<typeof createClientAuthentication>
+export type AuthenticateClient = ReturnType<typeof createClientAuthentication>['authenticateClient']
+export type RecallCaller = ReturnType<typeof createClientAuthentication>['recallCaller']
 
 export type ClientAuthenticationDeps = {
   findClient: (id: string) => Promise<Client | null>
+  /** From memory; null where {@link findClient} has to say. */
+  recallClient: (id: string) => Client | null
   verifyAssertion: VerifyAssertion
 }
 
@@ -31,10 +35,11 @@ type Shown =
 /** Who calls: one way of proving it per request, and the way that the client is registered for. */
 export function createClientAuthentication({
   findClient,
+  recallClient,
   verifyAssertion
 }: ClientAuthenticationDeps) {
   /** @throws {OAuthError} `invalid_client`, `invalid_request` when two ways are mixed */
-  return async function authenticateClient(
+  async function authenticateClient(
     authorization: string | undefined,
     form: ClientParameters
   ): Promise<Client> {
@@ -48,6 +53,22 @@ export function createClientAuthentication({
     return client
   }
 
+  /**
+   * The same from memory, for a client that has shown the right secret.
+   * @returns null where {@link authenticateClient} has to say: this says nothing against a caller
+   */
+  function recallCaller(
+    authorization: string | undefined,
+    form: Pick<ClientParameters, 'client_id' | 'client_secret'>
+  ): Client | null {
+    const shown = readIfPossible(authorization, form)
+    if (shown === null || !('secret' in shown)) return null
+    const client = recallClient(shown.id)
+    const isCaller =
+      client !== null && client.authMethod === shown.method && isSecretOf(client, shown.secret)
+    return isCaller ? client : null
+  }
+
   async function holds(client: Client, shown: Shown): Promise<boolean> {
     switch (shown.method) {
       case 'client_secret_basic':
@@ -59,11 +80,50 @@ export function createClientAuthentication({
         return isPublic(client)
     }
   }
+
+  return { authenticateClient, recallCaller }
 }
 
-function isSecretOf({ secretHashes }: Client, secret: string): boolean {
+/** A client as it was read before, and how somebody proved to be it: whether both hold is for a statement to say. */
+export type RecalledClient = KnownClient & {
+  /** The secret's that was shown; null for a client without one. */
+  secretHash: Uint8Array | null
+}
+
+export type RecallProven = ReturnType<typeof createProofReader>
+
+/** The plain ways of proving who calls, against clients that were read before. */
+export function createProofReader(recallClient: ClientStore['recall']) {
+  /** @returns null for every other way, and for what is to be refused */
+  return function recallProven(
+    authorization: string | undefined,
+    form: ClientParameters
+  ): RecalledClient | null {
+    const shown = readOrNull(authorization, form)
+    const known = shown === null ? null : recallClient(shown.id)
+    if (shown === null || known?.client.authMethod !== shown.method) return null
+    if (shown.method === 'none') return { ...known, secretHash: null }
+    const secretHash = 'secret' in shown ? secretHashOf(known.client, shown.secret) : undefined
+    return secretHash === undefined ? null : { ...known, secretHash }
+  }
+}
+
+function readOrNull(authorization: string | undefined, form: ClientParameters): Shown | null {
+  try {
+    return read(authorization, form)
+  } catch (error) {
+    if (error instanceof OAuthError) return null
+    throw error
+  }
+}
+
+function isSecretOf(client: Client, secret: string): boolean {
+  return secretHashOf(client, secret) !== undefined
+}
+
+function secretHashOf({ secretHashes }: Client, secret: string): Uint8Array | undefined {
   const hash = sha256(secret)
-  return secretHashes.map((known) => timingSafeEqual(hash, known)).includes(true)
+  return secretHashes.filter((known) => timingSafeEqual(hash, known))[0]
 }
 
 /** @throws {OAuthError} `invalid_request` for two ways at once (RFC 6749 §2.3), `invalid_client` for none */
@@ -91,6 +151,14 @@ function read(authorization: string | undefined, form: ClientParameters): Shown 
   if (id === undefined) throw invalidClient('no client named')
   if (secret !== undefined) return { method: 'client_secret_post', id, secret }
   return { method: 'none', id }
+}
+
+function readIfPossible(authorization: string | undefined, form: ClientParameters): Shown | null {
+  try {
+    return read(authorization, form)
+  } catch {
+    return null
+  }
 }
 
 /** Id and secret are form-encoded inside (RFC 6749 §2.3.1). */

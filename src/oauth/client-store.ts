@@ -1,5 +1,7 @@
+import { moment } from '../lib/elapsed.ts'
 import { shareByKey } from '../lib/share.ts'
 import type { Postgres } from '../platform/postgres.ts'
+import type { ClientMemory } from './client-memory.ts'
 import { isClientId, type Client } from './client.ts'
 
 const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
@@ -39,26 +41,83 @@ const SELECTED = Object.entries(COLUMNS).map(([field, column]) => `'${field}', c
 const FIND = {
   name: 'client_find',
   text: `
-    SELECT json_build_object(${SELECTED.join(', ')}, 'secretHashes',
+    SELECT c.xmin::text AS version, json_build_object(${SELECTED.join(', ')}, 'secretHashes',
              ARRAY(SELECT encode(s.secret_hash, 'hex') FROM client_secret s
                     WHERE s.client_id = c.id
                       AND (s.expires_at IS NULL OR s.expires_at > latchkey_now()))) AS client
       FROM client c WHERE c.id = $1 AND c.disabled_at IS NULL`
 }
 
-type Row = { client: Omit<Client, 'secretHashes'> & { secretHashes: string[] } }
+type Row = {
+  version: string
+  client: Omit<Client, 'secretHashes'> & { secretHashes: string[] }
+}
 
-export function createClientStore(postgres: Postgres) {
+/**
+ * A client as it was read some time ago. Nothing is decided by it: a statement that does something for the client
+ * asks for `version` too ({@link isAsKnown}), and does nothing where the row has changed.
+ */
+export type KnownClient = { client: Client; version: string }
+
+/** Long enough to be of use, far too short for a transaction's number to come again. */
+const KNOWN_MS = 60_000
+const MOST_KNOWN = 1_000
+
+/** Whether the client $id is as it was read, and may be used. */
+export function isAsKnown(id: string, version: string): string {
+  return `(SELECT xmin = ${version}::xid AND disabled_at IS NULL FROM client WHERE id = ${id})`
+}
+
+/** Whether a secret of the client $id holds now; null stands for a client without. */
+export function isValidSecret(id: string, hash: string): string {
+  return `(${hash}::bytea IS NULL
+           OR EXISTS (SELECT FROM client_secret
+                       WHERE client_id = ${id} AND secret_hash = ${hash}::bytea
+                         AND (expires_at IS NULL OR expires_at > latchkey_now())))`
+}
+
+export type ClientStore = ReturnType<typeof createClientStore>
+
+export function createClientStore(
+  postgres: Postgres,
+  memory: ClientMemory,
+  nowMs: () => number = () => performance.now()
+) {
+  const known = new Map<string, KnownClient & { readAtMs: number }>()
+
   const read = shareByKey(async (id): Promise<Client | null> => {
+    const askedAt = moment()
     const [row] = await postgres.query<Row>(FIND, [id])
-    if (row === undefined) return null
+    if (row === undefined) {
+      memory.forget(id)
+      return null
+    }
     const secretHashes = row.client.secretHashes.map((hash) => Buffer.from(hash, 'hex'))
-    return { ...row.client, secretHashes }
+    const client = { ...row.client, secretHashes }
+    memory.remember(client, askedAt)
+    remember({ client, version: row.version })
+    return client
   })
+
+  function remember(read: KnownClient): void {
+    const { id } = read.client
+    known.delete(id)
+    for (const oldest of known.keys()) {
+      if (known.size < MOST_KNOWN) break
+      known.delete(oldest)
+    }
+    known.set(id, { ...read, readAtMs: nowMs() })
+  }
+
+  /** Without asking: null where it was not read lately. */
+  function recall(id: string): KnownClient | null {
+    const read = known.get(id)
+    return read !== undefined && nowMs() - read.readAtMs < KNOWN_MS ? read : null
+  }
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
-   * is read some thousand times a second less, and nothing is remembered beyond the answer.
+   * is read some thousand times a second less. Nobody is told what was remembered.
    * @returns null for a client that is unknown or disabled
    */
   async function find(id: string): Promise<Client | null> {
@@ -66,5 +125,5 @@ export function createClientStore(postgres: Postgres) {
     return read(id)
   }
 
-  return { find }
+  return { find, recall }
 }

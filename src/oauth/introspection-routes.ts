@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { readPlainForm } from '../http/plain-form.ts'
 import { sendPrebuilt } from '../http/prebuilt.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
-import type { AuthenticateClient } from './client-authentication.ts'
+import type { ReadyAnswer } from '../http/short-paths.ts'
+import type { AuthenticateClient, RecallCaller } from './client-authentication.ts'
 import type { Introspection, IntrospectionAnswer } from './introspection.ts'
 import type { RevokeToken } from './revocation.ts'
 import { CLIENT_PARAMETERS } from './token-schemas.ts'
@@ -14,6 +17,13 @@ const TokenForm = Type.Object({
   // A hint is a hint: both kinds are looked for (RFC 7009 §2.1).
   token_type_hint: Type.Optional(Type.String({ maxLength: 128 }))
 })
+
+/** What nearly all callers send; whatever else comes is the schema's to judge. */
+const PLAIN_FIELDS = ['token', 'client_id', 'client_secret'] as const
+const READY_HEADERS = {
+  'access-control-allow-origin': '*',
+  'content-type': 'application/json; charset=utf-8'
+}
 
 const JWT_ANSWER = 'application/token-introspection+jwt'
 
@@ -33,13 +43,14 @@ function jsonOf(answer: IntrospectionAnswer): string {
 
 export type IntrospectionRoutesOptions = {
   authenticateClient: AuthenticateClient
+  recallCaller: RecallCaller
   introspection: Introspection
   revokeToken: RevokeToken
 }
 
 export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRoutesOptions> = (
   app,
-  { authenticateClient, introspection, revokeToken },
+  { authenticateClient, recallCaller, introspection, revokeToken },
   done
 ) => {
   const shared = {
@@ -49,6 +60,18 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
     body: TokenForm
   }
 
+  function answerShortly({ headers }: IncomingMessage, body: Buffer): ReadyAnswer | undefined {
+    if (headers.accept?.includes(JWT_ANSWER) === true) return undefined
+    const form = readPlainForm(body, PLAIN_FIELDS)
+    if (form?.token === undefined) return undefined
+    const caller = recallCaller(headers.authorization, form)
+    const recalled = caller === null ? undefined : introspection.recall(caller, form.token)
+    if (recalled === undefined) return undefined
+    const { answer, sessionId } = recalled
+    return { headers: READY_HEADERS, body: jsonOf(answer), sessionId }
+  }
+
+  app.answerFormShortly('/oauth/introspect', answerShortly)
   app.post(
     '/oauth/introspect',
     {

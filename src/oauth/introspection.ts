@@ -4,7 +4,7 @@ import type { FindSessionByToken } from '../sessions/session-lookup.ts'
 import type { SignJwt } from '../signing/jwt-signer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AccessTokenClaims } from '../tokens/access-token.ts'
-import type { TokenCheck } from '../tokens/token-check.ts'
+import type { RecallToken, TokenCheck } from '../tokens/token-check.ts'
 import { isPublic, type Client } from './client.ts'
 import { isMeantFor } from './resources.ts'
 import type { Subjects } from './subjects.ts'
@@ -14,10 +14,13 @@ export type IntrospectionAnswer =
   | { active: false }
   | ({ active: true; token_type: 'Bearer' | 'DPoP' | 'refresh_token' } & Record<string, unknown>)
 
+export type RecalledAnswer = { answer: IntrospectionAnswer; sessionId: string | undefined }
+
 export type Introspection = ReturnType<typeof createIntrospection>
 
 export type IntrospectionDeps = {
   checkToken: TokenCheck
+  recallToken: RecallToken
   findSessionByToken: FindSessionByToken
   subjects: Subjects
   signJwt: SignJwt
@@ -29,7 +32,7 @@ const INACTIVE = { active: false } as const
 
 /** Introspection (RFC 7662): for resource servers that ask instead of verifying by themselves. */
 export function createIntrospection(deps: IntrospectionDeps) {
-  const { checkToken, findSessionByToken, subjects, signJwt, clock, issuer } = deps
+  const { checkToken, recallToken, findSessionByToken, subjects, signJwt, clock, issuer } = deps
 
   /**
    * @throws {OAuthError} `unauthorized_client` for a caller that cannot prove who it is
@@ -49,6 +52,17 @@ export function createIntrospection(deps: IntrospectionDeps) {
     // Of another client's token `sub` may be a pseudonym, which is nobody's id.
     origin.tell?.({ sessionId: claims.sid })
     return describe(claims)
+  }
+
+  /**
+   * The same from memory, of an access token and for a caller that has a secret.
+   * @returns undefined where {@link introspect} has to say
+   */
+  function recall(caller: Client, token: string): RecalledAnswer | undefined {
+    const claims = recallToken(token, null)
+    if (claims === null) return undefined
+    if (!isMeantFor(caller, claims)) return { answer: INACTIVE, sessionId: undefined }
+    return { answer: describe(claims), sessionId: claims.sid }
   }
 
   /** A refresh token is its own client's business only, and only the newest one is live. */
@@ -87,7 +101,7 @@ export function createIntrospection(deps: IntrospectionDeps) {
     })
   }
 
-  return { introspect, introspectSigned }
+  return { introspect, introspectSigned, recall }
 }
 
 /** A token that is asked about again has the same claims, remembered with it: so is what they say. */

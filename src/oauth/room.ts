@@ -10,17 +10,21 @@ import type { Signing } from '../signing/room.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Tokens } from '../tokens/room.ts'
 import { createAuthorize } from './authorize/authorize.ts'
-import { createCodeStore } from './authorize/code-store.ts'
+import { createCodeStore, type KeptCode } from './authorize/code-store.ts'
+import { createFreshCodes } from './authorize/fresh-codes.ts'
 import { createParameterReader, createRequestPusher } from './authorize/pushed.ts'
+import { createQuickAuthorize } from './authorize/quick-authorize.ts'
+import { createQuickCodeStore } from './authorize/quick-code-store.ts'
 import { createRequestObjects } from './authorize/request-object.ts'
 import { createRequestStore } from './authorize/request-store.ts'
 import { TOKEN_EXCHANGE } from './client.ts'
 import { createLogoutNotifier } from './backchannel/logout-notice.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
-import { createClientAuthentication } from './client-authentication.ts'
+import { createClientAuthentication, createProofReader } from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
+import { createClientMemory } from './client-memory.ts'
 import { createClientStore } from './client-store.ts'
 import { createClients } from './clients.ts'
 import { createConsentStore } from './consent-store.ts'
@@ -78,10 +82,16 @@ export function openOAuth(deps: OAuthDeps) {
   const { endSessions } = deps
   const { postgres, clock, sealer, dataKeys } = platform
   const { issuer, refreshIdleSeconds: idleSeconds } = config
-  const { revocationFeed, accessTokens, checkToken } = tokens
+  const { revocationFeed, accessTokens, checkToken, recallToken } = tokens
   const { findUser } = accounts
 
-  const clientStore = createClientAdminStore({ postgres, clock, record })
+  const clientMemory = createClientMemory()
+  const clientStore = createClientAdminStore({
+    postgres,
+    clock,
+    record,
+    onChange: clientMemory.forget
+  })
   const requireSector = createSectorRule(platform.outbound)
   const requireRings = createRingRule(config.signingAlgorithms)
   const initialAccessTokens = createInitialAccessTokens(
@@ -99,7 +109,8 @@ export function openOAuth(deps: OAuthDeps) {
         }
       })
     : null
-  const findClient = createClientFinder({ find: createClientStore(postgres).find, documents })
+  const { find, recall: recallClient } = createClientStore(postgres, clientMemory)
+  const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
   const verifyDpop = createDpop({ clock, spendJti })
@@ -109,7 +120,8 @@ export function openOAuth(deps: OAuthDeps) {
   const { beginGrant, findSessionByToken } = sessions
   const endReused = createReuseStore({ postgres, record, endSessions })
   const polls = createPollStore({ postgres, beginGrant, endReused })
-  const codes = createCodeStore({ postgres, clock, beginGrant, endReused })
+  const freshCodes = createFreshCodes<KeptCode>()
+  const codes = createCodeStore({ postgres, clock, freshCodes, beginGrant, endReused })
   const consents = createConsentStore({ postgres, record, endSessions })
   const revocations = createRevocationVerbs({ postgres, clock, record, endSessions })
   const grantStore = createGrantStore(postgres)
@@ -123,8 +135,15 @@ export function openOAuth(deps: OAuthDeps) {
 
   const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
   const findGrant = grantStore.findLive
+  const recallProven = createProofReader(recallClient)
+  const { codeGrant, quickCodeGrant } = createCodeGrant({
+    store: codes,
+    revocationFeed,
+    recallProven,
+    ...lifetimes
+  })
   const grants = new Map<string, Grant>([
-    ['authorization_code', createCodeGrant({ store: codes, revocationFeed, ...lifetimes })],
+    ['authorization_code', codeGrant],
     [DEVICE_GRANT, createDeviceGrant({ store: polls, revocationFeed, ...lifetimes })],
     [
       TOKEN_EXCHANGE,
@@ -137,8 +156,9 @@ export function openOAuth(deps: OAuthDeps) {
     ['client_credentials', clientCredentials]
   ])
 
-  const authenticateClient = createClientAuthentication({
+  const { authenticateClient, recallCaller } = createClientAuthentication({
     findClient,
+    recallClient: clientMemory.recall,
     verifyAssertion: createClientAssertions({
       keysOf,
       spendJti,
@@ -180,6 +200,7 @@ export function openOAuth(deps: OAuthDeps) {
       revocationFeed
     }),
     authenticateClient,
+    recallCaller,
     verifyDpop,
     issuer,
     pushRequest: createRequestPusher({ readRequestObject, requests }),
@@ -196,6 +217,11 @@ export function openOAuth(deps: OAuthDeps) {
       readIdTokenHint,
       subjects
     }),
+    authorizeQuickly: createQuickAuthorize({
+      recallClient,
+      codes: createQuickCodeStore({ postgres, freshCodes }),
+      issuer
+    }),
     deviceAuthorization: createDeviceAuthorization({
       postgres,
       store: createDeviceStore({ postgres, clock, dataKeys }),
@@ -205,11 +231,14 @@ export function openOAuth(deps: OAuthDeps) {
       limitGuesses: abuse.limitCodeGuesses('device'),
       issuer
     }),
-    token: createTokenEndpoint({
+    afterFreeze: dataKeys.afterFreeze,
+    isBehindProxy: config.trustedProxies.length > 0,
+    ...createTokenEndpoint({
       authenticateClient,
       verifyDpop,
       issuer,
       grants,
+      quickCodeGrant,
       answer: createTokenAnswers({
         accessTokens,
         issueIdToken,
@@ -221,6 +250,7 @@ export function openOAuth(deps: OAuthDeps) {
     }),
     introspection: createIntrospection({
       checkToken,
+      recallToken,
       findSessionByToken,
       subjects,
       signJwt: signing.signJwt,

@@ -1,17 +1,54 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { readPlainForm } from '../http/plain-form.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import { dpopHeader } from './shown-token.ts'
-import type { TokenEndpoint } from './token-endpoint.ts'
-import { TokenAnswerBody, TokenRequest } from './token-schemas.ts'
+import { createShortCodeTrade, type ShortCodeTradeOptions } from './short-code-trade.ts'
+import type { RecallCaller } from './client-authentication.ts'
+import type { GrantTokens, TokenEndpoint } from './token-endpoint.ts'
+import { SCOPE_LIMIT, TokenAnswerBody, TokenRequest } from './token-schemas.ts'
 
-export type TokenRoutesOptions = { token: TokenEndpoint }
+export type TokenRoutesOptions = ShortCodeTradeOptions & {
+  token: TokenEndpoint
+  grantTokens: GrantTokens
+  recallCaller: RecallCaller
+}
+
+/** What a service sends that comes by itself; whatever else comes is the schema's to judge. */
+const PLAIN_FIELDS = ['grant_type', 'scope', 'client_id', 'client_secret'] as const
+const READY_HEADERS = {
+  'access-control-allow-origin': '*',
+  'content-type': 'application/json; charset=utf-8',
+  pragma: 'no-cache'
+}
+/** Nothing is written for it, and so no trail wants to know. */
+const NOWHERE = { requestId: '', address: '' }
 
 export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
   app,
-  { token },
+  { token, grantTokens, recallCaller, ...options },
   done
 ) => {
+  const codes = createShortCodeTrade(options)
+
+  /** Only where nothing is spent or begun: the route may have to do it once more. */
+  function answerShortly(request: IncomingMessage, body: Buffer) {
+    const { headers } = request
+    const trade = codes.answerShortly(request, body, READY_HEADERS)
+    if (trade !== undefined) return trade
+    const form = readPlainForm(body, PLAIN_FIELDS)
+    if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return undefined
+    const { grant_type, ...more } = form
+    if (more.scope !== undefined && more.scope.length > SCOPE_LIMIT) return undefined
+    const client = recallCaller(headers.authorization, more)
+    if (client === null) return undefined
+    return grantTokens(client, { grant_type, ...more }, { dpop: undefined, origin: NOWHERE }).then(
+      (answer) => ({ headers: READY_HEADERS, body: JSON.stringify(answer) })
+    )
+  }
+
+  app.answerFormShortly('/oauth/token', answerShortly)
   app.post(
     '/oauth/token',
     {
@@ -30,7 +67,8 @@ export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> 
       return token(request.body, {
         authorization: request.headers.authorization,
         dpop: dpopHeader(request),
-        origin: originOf(request)
+        origin: originOf(request),
+        tried: codes.triedBefore(request.raw)
       })
     }
   )

@@ -1,14 +1,16 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { originOf } from '../http/request-origin.ts'
+import { originOf, tellWho } from '../http/request-origin.ts'
 import type { Authorize, AuthorizeOutcome } from '../oauth/authorize/authorize.ts'
+import type { QuickAuthorize } from '../oauth/authorize/quick-authorize.ts'
 import { isDocumentId } from '../oauth/client.ts'
 import { AuthorizationParameters } from '../oauth/authorize/parameters.ts'
 import { withQuery } from '../lib/with-query.ts'
 import { loginPath } from './continue.ts'
 import { keepLanguage } from './language.ts'
 import { pageRoute, type Pages } from './room.ts'
+import { createShortAuthorize } from './short-authorize.ts'
 import { describeScope } from './scope-sentences.ts'
 
 const RequestId = Type.String({ minLength: 43, maxLength: 43 })
@@ -18,14 +20,19 @@ const decisionFields = {
   decision: Type.Union([Type.Literal('allow'), Type.Literal('deny')])
 }
 
-export type AuthorizePagesOptions = { pages: Pages; authorize: Authorize }
+export type AuthorizePagesOptions = {
+  pages: Pages
+  authorize: Authorize
+  authorizeQuickly: QuickAuthorize
+}
 
 /** Where applications send people: the authorization endpoint, and the page that asks whether to let them in. */
 export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions> = (
   app,
-  { pages, authorize },
+  { pages, authorize, authorizeQuickly },
   done
 ) => {
+  const authorizeShortly = createShortAuthorize(app, authorizeQuickly)
   app.get(
     '/oauth/authorize',
     {
@@ -39,6 +46,11 @@ export const authorizePages: FastifyPluginCallbackTypebox<AuthorizePagesOptions>
       }
     },
     async (request, reply) => {
+      const quick = await authorizeShortly(request, request.query)
+      if (quick !== null) {
+        tellWho(request, quick)
+        return reply.redirect(quick.location, 303)
+      }
       const login = await pages.findLogin(request)
       return send(reply, await authorize.begin(request.query, login))
     }

@@ -55,13 +55,15 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
   /**
    * Spends what a grant comes from and begins its session: one statement, so both happened or neither.
    * @param statement made by {@link grantStatement}
+   * @param more what its spending asks for beside, from $11 on
    */
   return async function beginGrant(
     statement: Statement,
     hash: Buffer,
     source: GrantSource,
     { dpopJkt, idleSeconds, absoluteSeconds }: GrantTerms,
-    origin: RequestOrigin
+    origin: RequestOrigin,
+    more: unknown[] = []
   ): Promise<BegunGrant> {
     const { clientId, userId, parentId, scope, audience, authTime, amr, sealedKey } = source
     const id = uuidv7({ msecs: clock.now().getTime() })
@@ -77,7 +79,8 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
       idleSeconds,
       absoluteSeconds,
       await composeEvent(postgres, event, sealedKey),
-      parentId
+      parentId,
+      ...more
     ])
     if (row === undefined) return { kind: 'unspent' }
     if (row.rotatedAt === null) return { kind: 'login_ended' }

@@ -7,11 +7,9 @@ import type { Connection, Postgres } from '../platform/postgres.ts'
 import { holdPerson, lifetimes, type BeginSession, type LoginProof } from './begin-session.ts'
 import type { BrowserClaim } from './browser-cookie.ts'
 import type { EndedSession, EndSessions } from './end-sessions.ts'
+import { isStale, liveLogin } from './live-login.ts'
 import { addressPlace } from './new-device.ts'
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE } from './session.ts'
-
-/** How often using a session is written down. */
-const SLIDE_EVERY_SECONDS = 60
 
 /** A live row, without the person. */
 export type BrowserRow = { id: string; userId: string; authTime: Date; amr: string[] }
@@ -42,11 +40,8 @@ const FIND = {
   name: 'browser_session_find',
   text: `
     SELECT s.id, s.user_id AS "userId", s.auth_time AS "authTime", s.amr,
-           s.last_used_at < latchkey_now() - interval '${SLIDE_EVERY_SECONDS} seconds' AS "isStale"
-      FROM session s JOIN users u ON u.id = s.user_id
-     WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.delivery = 'browser' AND s.revoked_at IS NULL
-       AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()
-       AND u.status = 'active' AND NOT u.must_reset`
+           ${isStale('s')} AS "isStale"
+      FROM ${liveLogin('$1', '$2')}`
 }
 
 const SLIDE = {
@@ -56,7 +51,7 @@ const SLIDE = {
        SET last_used_at = latchkey_now(),
            idle_expires_at = LEAST(expires_at, latchkey_now() + make_interval(secs => $2))
      WHERE id = $1::uuid AND revoked_at IS NULL
-       AND last_used_at < latchkey_now() - interval '${SLIDE_EVERY_SECONDS} seconds'`
+       AND ${isStale('session')}`
 }
 
 const HOLDS = {

@@ -4,6 +4,7 @@ import type { RevocationFeed } from './revocation-feed.ts'
 
 export type TokenChecks = ReturnType<typeof createTokenCheck>
 export type TokenCheck = TokenChecks['checkToken']
+export type RecallToken = TokenChecks['recallToken']
 
 /** The one question that every door asks: is this a live access token of ours, meant for `audience`? */
 export function createTokenCheck(

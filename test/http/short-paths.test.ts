@@ -15,7 +15,9 @@ const VERIFY = ['/verify-token', '/auth/verify-token']
 const OF_THE_WIRE = ['date', 'connection', 'keep-alive', 'x-request-id']
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-const app = await startApp(t, { ISSUER: 'https://id.example.com' })
+const LISTED = 'https://shop.example'
+
+const app = await startApp(t, { ISSUER: 'https://id.example.com', CORS_ORIGINS: LISTED })
 const port = await listen(app)
 
 async function get(path: string, headers: Record<string, string> = {}) {
@@ -94,6 +96,8 @@ void t.test('a page of another origin: may read what is published, and no more',
     await get(path, bearer(accessToken))
     const { headers } = await get(path, { origin, ...bearer(accessToken) })
     t.equal(headers['access-control-allow-origin'], undefined, path)
+    const listed = await get(path, { origin: LISTED, ...bearer(accessToken) })
+    t.equal(listed.headers['access-control-allow-origin'], LISTED, path)
   }
 })
 

@@ -15,14 +15,17 @@ export async function listen({ app }: Pick<TestApp, 'app'>): Promise<number> {
   return Number(new URL(address).port)
 }
 
+/** So that what is sent after it comes by itself. */
+const PIECE_MS = 10
+
 /**
- * Sends bytes as they are and waits until the server closes.
+ * Sends bytes as they are, or piece by piece, and waits until the server closes.
  * @param drip more of them, one every second, until then
  * @throws when it has not closed within `withinMs`
  */
 export async function exchange(
   port: number,
-  bytes: string | Buffer,
+  bytes: string | Buffer | Buffer[],
   { withinMs = 5_000, drip }: { withinMs?: number; drip?: string } = {}
 ): Promise<RawAnswer> {
   const startedAtMs = performance.now()
@@ -35,7 +38,14 @@ export async function exchange(
     }, withinMs)
     const dripping = setInterval(() => drip !== undefined && socket.write(drip), 1_000)
     const text = () => Buffer.concat(received).toString('latin1')
-    socket.on('connect', () => socket.write(bytes))
+    const pieces = [bytes].flat()
+    const sendNext = () => {
+      const piece = pieces.shift()
+      if (piece === undefined) return
+      socket.write(piece)
+      setTimeout(sendNext, PIECE_MS)
+    }
+    socket.on('connect', sendNext)
     socket.on('data', (chunk) => received.push(chunk))
     socket.on('error', () => undefined) // what came before it still counts
     socket.on('close', () => {

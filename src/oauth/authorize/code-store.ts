@@ -5,14 +5,15 @@ import { randomToken, sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Connection, Postgres } from '../../platform/postgres.ts'
 import type { EndedSession } from '../../sessions/end-sessions.ts'
-import { grantStatement, type BeginGrant } from '../../sessions/begin-grant.ts'
+import { grantStatement, type BeginGrant, type BegunGrant } from '../../sessions/begin-grant.ts'
 import type { GrantSession } from '../../sessions/session.ts'
 import type { ClaimsRequest } from '../claims.ts'
+import { isAsKnown, isValidSecret } from '../client-store.ts'
 import { isAliveOf, type EndReused, type SpentCode } from '../reuse-store.ts'
-import { createFreshCodes } from './fresh-codes.ts'
+import type { FreshCodes } from './fresh-codes.ts'
 import { matchesChallenge } from '../pkce.ts'
 
-const CODE_SECONDS = 60
+export const CODE_SECONDS = 60
 
 /** What a code stands for. */
 export type NewCode = {
@@ -43,6 +44,13 @@ export type PresentedCode = {
   absoluteSeconds: number
 }
 
+/** A client that has shown its secret (null: it has none), as it was read before. */
+export type ProvenClient = {
+  version: string
+  isFirstParty: boolean
+  secretHash: Uint8Array | null
+}
+
 export type RedeemOutcome =
   | {
       kind: 'redeemed'
@@ -62,14 +70,16 @@ export type CodeStore = ReturnType<typeof createCodeStore>
 export type CodeStoreDeps = {
   postgres: Postgres
   clock: Clock
+  freshCodes: FreshCodes<KeptCode>
   beginGrant: BeginGrant
   endReused: EndReused
 }
 
-type KeptCode = NewCode & { sealedKey: Uint8Array | null }
+/** As {@link sealedKeyOf} reads the key of its person. */
+export type KeptCode = NewCode & { sealedKey: Uint8Array | null }
 
-export function createCodeStore({ postgres, clock, beginGrant, endReused }: CodeStoreDeps) {
-  const freshCodes = createFreshCodes<KeptCode>()
+export function createCodeStore(deps: CodeStoreDeps) {
+  const { postgres, clock, freshCodes, beginGrant, endReused } = deps
 
   /** @returns the code, of which only the hash is kept */
   async function create(connection: Connection, code: NewCode): Promise<string> {
@@ -113,16 +123,25 @@ export function createCodeStore({ postgres, clock, beginGrant, endReused }: Code
       ])
       return burnt.length > 0 ? refusal : judge(hash, origin)
     }
-    const { nonce, claims } = code
     const begun = await beginGrant(REDEEM, hash, code, presented, origin)
-    switch (begun.kind) {
-      case 'begun':
-        return { ...begun, kind: 'redeemed', nonce, claims }
-      case 'login_ended':
-        return { kind: 'unusable', reason: 'the login that agreed has ended' }
-      case 'unspent':
-        return judge(hash, origin)
-    }
+    return outcomeOf(begun, code) ?? judge(hash, origin)
+  }
+
+  /**
+   * The same for a code that was made here just now, of a client that is as it was read before.
+   * @returns null where it is not that plain: nothing was done, {@link redeem} has to look
+   */
+  async function redeemQuickly(
+    presented: PresentedCode,
+    { version, isFirstParty, secretHash }: ProvenClient,
+    origin: RequestOrigin
+  ): Promise<RedeemOutcome | null> {
+    const hash = sha256(presented.code)
+    const code = freshCodes.take(hash)
+    if (code?.clientId !== presented.clientId || refusalOf(code, presented) !== null) return null
+    const proof = [version, isFirstParty, secretHash]
+    const begun = await beginGrant(REDEEM_QUICKLY, hash, code, presented, origin, proof)
+    return outcomeOf(begun, code)
   }
 
   async function find(hash: Buffer): Promise<KeptCode | null> {
@@ -138,7 +157,7 @@ export function createCodeStore({ postgres, clock, beginGrant, endReused }: Code
       : { kind: 'reused', ended: await endReused(spent, origin) }
   }
 
-  return { create, redeem }
+  return { create, redeem, redeemQuickly }
 }
 
 const INSERT = {
@@ -172,16 +191,37 @@ const FIND_SPENT = {
      WHERE code_hash = $1 AND spent_at IS NOT NULL AND session_id IS NOT NULL`
 }
 
-const SPEND = `
+/**
+ * @param agreed whether its client is let in without asking; a consent is held until all is done
+ * @param condition what has to be true besides
+ */
+const spend = (agreed: string, condition = 'TRUE') => `
   UPDATE authorization_code code SET spent_at = latchkey_now(), session_id = $3::uuid
-   WHERE code_hash = $1 AND client_id = $2 AND spent_at IS NULL AND expires_at > latchkey_now()
-     AND ((SELECT is_first_party FROM client WHERE id = $2)
+   WHERE ${condition} AND code_hash = $1 AND client_id = $2 AND spent_at IS NULL AND expires_at > latchkey_now()
+     AND (${agreed}
           OR EXISTS (SELECT 1 FROM consent c
                       WHERE c.user_id = code.user_id AND c.client_id = code.client_id FOR SHARE))
   RETURNING user_id, parent_id, scope, audience, claims, auth_time, amr`
 
+const SPEND = spend('(SELECT is_first_party FROM client WHERE id = $2)')
 const BURN = { name: 'authorization_code_burn', text: SPEND }
 const REDEEM = grantStatement('authorization_code_redeem', SPEND)
+const REDEEM_QUICKLY = grantStatement(
+  'authorization_code_redeem_quick',
+  spend('$12::boolean', `${isAsKnown('$2', '$11')} AND ${isValidSecret('$2', '$13')}`)
+)
+
+/** Null where there was nothing to spend. */
+function outcomeOf(begun: BegunGrant, { nonce, claims }: KeptCode): RedeemOutcome | null {
+  switch (begun.kind) {
+    case 'begun':
+      return { ...begun, kind: 'redeemed', nonce, claims }
+    case 'login_ended':
+      return { kind: 'unusable', reason: 'the login that agreed has ended' }
+    case 'unspent':
+      return null
+  }
+}
 
 /** What comes of a code that does not fit what is shown with it; null where all fits. */
 function refusalOf(code: KeptCode, presented: PresentedCode): RedeemOutcome | null {

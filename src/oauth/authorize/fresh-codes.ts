@@ -3,6 +3,8 @@ const KEPT_MS = 20_000
 /** Each takes about half a KiB. */
 const MOST = 10_000
 
+export type FreshCodes<Code> = ReturnType<typeof createFreshCodes<Code>>
+
 /**
  * What never changes of the codes that this server has just made, by their hashes: the server that redeems is
  * mostly the one that made it, and need not ask for what it said. Whether a code may still be spent is for the

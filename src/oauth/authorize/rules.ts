@@ -66,9 +66,7 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
   ): Promise<boolean> {
     if (waiting?.consentedBy === userId) return true
     if (request.prompt.includes('consent')) return false
-    // Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again.
-    const isAnybodys = isPublic(client) || isDocumentId(client.id)
-    if (isAnybodys && !to.redirectUri.startsWith('https:')) return false
+    if (isAnybodys(client, to.redirectUri)) return false
     if (client.isFirstParty) return true
     const agreed = await consents.findScopes(userId, client.id)
     return agreed !== null && request.consentScopes.every((scope) => agreed.includes(scope))
@@ -82,4 +80,9 @@ export function createAuthorizeRules(deps: AuthorizeRulesDeps) {
   }
 
   return { isLoggedInEnough, requireReadableHint, isAgreed, loginDueAfter }
+}
+
+/** Any program on the person's machine can name this client and wait there (RFC 8252 §8.6): ask again. */
+export function isAnybodys(client: Client, redirectUri: string): boolean {
+  return (isPublic(client) || isDocumentId(client.id)) && !redirectUri.startsWith('https:')
 }

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { readBrowserCookie } from '../http/browser-session.ts'
+import { readPlainQuery } from '../http/plain-query.ts'
+import type { ShortRedirect } from '../http/short-redirects.ts'
+import {
+  PLAIN_PARAMETERS,
+  type AuthorizePlan,
+  type QuickAnswer,
+  type QuickAuthorize
+} from '../oauth/authorize/quick-authorize.ts'
+import { openBrowserCookieValue, type BrowserClaim } from '../sessions/browser-cookie.ts'
+
+/** What pages say. */
+const HEADERS = { 'referrer-policy': 'same-origin' }
+
+/**
+ * The plain requests at the authorization endpoint, before the lifecycle and in it.
+ * @returns what the route asks first: null where the long way is due
+ */
+export function createShortAuthorize(
+  app: FastifyInstance,
+  { plan, carryOut }: QuickAuthorize
+): (request: FastifyRequest, shown: Record<string, unknown>) => Promise<QuickAnswer | null> {
+  /** Of what goes through the lifecycle after all: it is not tried again, and a fault is told once. */
+  const tried = new WeakMap<IncomingMessage, Promise<QuickAnswer | null>>()
+
+  function findRedirect(request: IncomingMessage, query: string) {
+    const claim = openBrowserCookieValue(app.readPlainCookie(request.headers, 'session'))
+    const shown = claim === null ? null : readPlainQuery(query, PLAIN_PARAMETERS)
+    const planned = shown === null ? null : plan(shown)
+    return claim === null || planned === null ? null : countAndTry(request, planned, claim)
+  }
+
+  function countAndTry(request: IncomingMessage, planned: AuthorizePlan, claim: BrowserClaim) {
+    const counting = app.countShortly('authorize', request)
+    if (counting === null) return null
+    return counting.then(async ({ isExceeded, lines, handOver }): Promise<ShortRedirect | null> => {
+      if (!isExceeded) {
+        const trying = carryOut(planned, claim)
+        tried.set(request, trying)
+        const answer = await trying.catch(() => null)
+        if (answer !== null) return { ...answer, headers: HEADERS, lines }
+      }
+      handOver()
+      return null
+    })
+  }
+
+  app.redirectShortly('/oauth/authorize', findRedirect)
+  return async function authorizeShortly(request, shown) {
+    const before = tried.get(request.raw)
+    if (before !== undefined) return before
+    const claim = openBrowserCookieValue(readBrowserCookie(request))
+    const planned = claim === null ? null : plan(shown)
+    return claim === null || planned === null ? null : carryOut(planned, claim)
+  }
+}
