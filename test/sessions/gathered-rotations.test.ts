@@ -1,0 +1,126 @@
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { startApp } from '../support/app.ts'
+import { claimsOf, givenSession, givenUser, refresh } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
+import { sessionRow } from '../support/session-rows.ts'
+
+const app = await startApp(t)
+
+/** So many logins of one person. */
+async function givenSessions(count: number) {
+  const user = await givenUser(app)
+  const sessions = []
+  for (let n = 0; n < count; n += 1) sessions.push(await givenSession(app, user))
+  return sessions
+}
+
+/**
+ * Rotates two sessions whose rows somebody holds: as many statements as go on at once. What is asked from now on is
+ * gathered.
+ */
+async function givenBusy(t: Test) {
+  const sessions = await givenSessions(2)
+  const letGo = await hold(t, ...sessions.map(({ sessionId }) => sessionId))
+  const answers = sessions.map(({ refreshToken }) => refresh(app, refreshToken))
+  await eventually('two statements that wait', async () => {
+    const [row] = await app.sql<{ waiting: number }>(
+      `SELECT count(*)::int AS waiting FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    )
+    return row!.waiting >= 2
+  })
+  return { letGo: async () => [await letGo(), await Promise.all(answers)] }
+}
+
+/** Holds rows until they are let go. */
+async function hold(t: Test, ...sessionIds: string[]) {
+  const holder = new pg.Client(app.databaseUrl)
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('BEGIN')
+  await holder.query('SELECT 1 FROM session WHERE id = ANY($1) FOR UPDATE', [sessionIds])
+  return () => holder.query('ROLLBACK')
+}
+
+void t.test('twelve sessions at once: each gets its own next generation', async (t) => {
+  const sessions = await givenSessions(12)
+  const { letGo } = await givenBusy(t)
+  const answers = await Promise.all(sessions.map(({ refreshToken }) => refresh(app, refreshToken)))
+  for (const [n, answer] of answers.entries()) {
+    const { sessionId } = sessions[n]!
+    t.equal(answer.statusCode, 200)
+    t.equal(claimsOf(answer.json().access_token as string)['sid'], sessionId)
+    t.match(await sessionRow(app, sessionId), { generation: 1, revoked_at: null })
+    t.equal((await refresh(app, answer.json().refresh_token as string)).statusCode, 200)
+  }
+  await letGo()
+})
+
+void t.test('one token of two callers among others: one rotation, one successor', async (t) => {
+  const [first, second, third] = (await givenSessions(3)) as [Given, Given, Given]
+  const { letGo } = await givenBusy(t)
+  const shown = [first, second, first, third, first]
+  const answers = await Promise.all(shown.map(({ refreshToken }) => refresh(app, refreshToken)))
+  t.strictSame(
+    answers.map(({ statusCode }) => statusCode),
+    [200, 200, 200, 200, 200]
+  )
+  t.equal(new Set(answers.map((answer) => answer.json().refresh_token as string)).size, 3)
+  for (const { sessionId } of [first, second, third]) {
+    t.match(await sessionRow(app, sessionId), { generation: 1, revoked_at: null })
+  }
+  await letGo()
+})
+
+void t.test('what must not pass, among others: refused by itself, the others go on', async (t) => {
+  const [thief, good, other] = (await givenSessions(3)) as [Given, Given, Given]
+  const second = (await refresh(app, thief.refreshToken)).json().refresh_token as string
+  await refresh(app, second)
+  const disabled = await givenSession(app)
+  await app.sql("UPDATE users SET status = 'disabled' WHERE id = $1", [disabled.user.id])
+  const ended = await givenSession(app)
+  await app.sql('UPDATE session SET revoked_at = latchkey_now() WHERE id = $1', [ended.sessionId])
+  const idle = await givenSession(app)
+  await app.sql('UPDATE session SET idle_expires_at = latchkey_now() WHERE id = $1', [
+    idle.sessionId
+  ])
+  const foreign = await givenSession(app)
+  await app.sql("UPDATE session SET client_id = 'shop' WHERE id = $1", [foreign.sessionId])
+  const bound = await givenSession(app)
+  await app.sql("UPDATE session SET dpop_jkt = 'key' WHERE id = $1", [bound.sessionId])
+  const roles = '{user,admin}'
+  await app.sql('UPDATE users SET roles = $2 WHERE id = $1', [good.user.id, roles])
+  const { letGo } = await givenBusy(t)
+  const shown = [good, thief, disabled, ended, idle, foreign, bound, other]
+  const answers = await Promise.all(shown.map(({ refreshToken }) => refresh(app, refreshToken)))
+  t.strictSame(
+    answers.map(({ statusCode }) => statusCode),
+    [200, 401, 401, 401, 401, 401, 401, 200]
+  )
+  const claims = claimsOf(answers[0]!.json().access_token as string)
+  t.strictSame(claims['roles'], ['user', 'admin'], 'and new roles show (T6)')
+  t.match(await sessionRow(app, thief.sessionId), { revoke_reason: 'refresh_token_reuse' })
+  for (const { sessionId } of [disabled, idle, foreign, bound]) {
+    t.match(await sessionRow(app, sessionId), { generation: 0, revoked_at: null })
+  }
+  await letGo()
+})
+
+void t.test('a session that somebody holds: no other waits for it, and it goes on', async (t) => {
+  const [held, ...others] = await givenSessions(4)
+  const letHeldGo = await hold(t, held!.sessionId)
+  const { letGo } = await givenBusy(t)
+  const waiting = refresh(app, held!.refreshToken)
+  const answers = await Promise.all(others.map(({ refreshToken }) => refresh(app, refreshToken)))
+  t.ok(answers.every(({ statusCode }) => statusCode === 200))
+  t.match(await sessionRow(app, held!.sessionId), { generation: 0 }, 'it is held still')
+  await letHeldGo()
+  await letGo()
+  // Who has waited too long is told to come again.
+  t.ok([200, 503].includes((await waiting).statusCode))
+  t.equal((await refresh(app, held!.refreshToken)).statusCode, 200)
+  t.match(await sessionRow(app, held!.sessionId), { generation: 1, revoked_at: null })
+})
+
+type Given = Awaited<ReturnType<typeof givenSession>>
