@@ -21,6 +21,7 @@ import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import requestMetrics from './http/request-metrics.ts'
+import shortJson from './http/short-json.ts'
 import shortPaths from './http/short-paths.ts'
 import securityHeaders, { standingHeadersOf } from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
@@ -137,6 +138,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(securityHeaders, { standing, corsOrigins: config.corsOrigins })
   const isTraced = config.traceEndpoint !== undefined
   await app.register(shortPaths, { isTraced })
+  await app.register(shortJson, { isTraced, isFrozen: platform.dataKeys.isFrozen })
   await app.register(jsonBody)
   await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
   await app.register(hashingDoor, { turnAway: accounts.turnAwayHash })

@@ -30,9 +30,8 @@ export default fp(
       unused.add(socket)
       socket.once('close', () => unused.delete(socket))
     })
-    app.addHook('onRequest', ({ socket }, _reply, next) => {
+    app.server.on('request', ({ socket }) => {
       unused.delete(socket)
-      next()
     })
     app.addHook('preClose', (next) => {
       for (const socket of unused) socket.destroy()

@@ -10,6 +10,7 @@ import {
 } from 'fastify'
 import { v4 as uuidv4 } from 'uuid'
 import type { Config } from '../config.ts'
+import { HeldRequest } from './held-request.ts'
 import { lazyCompilers } from './lazy-compilers.ts'
 import { logStream } from './log-stream.ts'
 import { RequestLogger } from './request-logger.ts'
@@ -37,6 +38,7 @@ export function serverOptions(
       maxHeaderSize: HEADER_LIMIT_BYTES,
       headersTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      IncomingMessage: HeldRequest,
       ...(ServerResponse && { ServerResponse })
     },
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,

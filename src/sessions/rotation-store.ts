@@ -56,16 +56,26 @@ export function createRotationStore(deps: RotationStoreDeps) {
   const { postgres, sealer, record, endSessions, enqueueMail, issuer, graceSeconds } = deps
   const turn = createGenerationTurner(postgres)
 
+  /**
+   * Spends the refresh token that says `claim`, if all is well.
+   * @returns null where it is not: nothing was done, and {@link rotate} finds out why
+   */
+  async function rotateCurrent(
+    { sessionId, generation, secret }: RefreshClaim,
+    presenter: Presenter
+  ): Promise<LiveSession | null> {
+    return turn({ sessionId, secretHash: sha256(secret), generation, presenter })
+  }
+
   /** Spends the refresh token that says `claim`. One statement when all is well. */
   async function rotate(
     claim: RefreshClaim,
     presenter: Presenter,
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
-    const secretHash = sha256(claim.secret)
-    const { sessionId, generation } = claim
-    const session = await turn({ sessionId, secretHash, generation, presenter })
+    const session = await rotateCurrent(claim, presenter)
     if (session !== null) return { kind: 'rotated', session }
+    const secretHash = sha256(claim.secret)
     return postgres.transaction((tx) => judge(tx, claim, { ...presenter, secretHash, origin }))
   }
 
@@ -151,7 +161,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
     return { kind: 'reused', sessionId: session.id, ended }
   }
 
-  return { rotate }
+  return { rotate, rotateCurrent }
 }
 
 const owner = ({ id, userId, clientId }: LiveSession) => ({ sessionId: id, userId, clientId })
