@@ -1,9 +1,9 @@
 export type GatherOptions<Item, Result> = {
-  /** So many jobs go on at once; what comes meanwhile is gathered. */
+  /** Who finds so many items under way, or more, waits until there are less. */
   atOnce: number
   /** The most items of one job. */
   most: number
-  /** Whoever has waited for so long waits no longer, however many jobs go on. */
+  /** Whoever has waited for so long waits no longer, whatever is under way. */
   patienceMs: number
   /** @returns a result for each item, in their order */
   work: (items: Item[]) => Promise<Result[]>
@@ -17,7 +17,7 @@ type Waiting<Item, Result> = {
 
 /**
  * Does for many at once what each of them asks for. Nobody waits for anybody who may still come: an item goes off
- * by itself while few jobs are under way, and those that come meanwhile go together with the next.
+ * by itself while few are under way; while many are, those that come gather, and go together.
  */
 export function gather<Item, Result>(options: GatherOptions<Item, Result>) {
   const { atOnce, most, patienceMs, work } = options
@@ -38,21 +38,21 @@ export function gather<Item, Result>(options: GatherOptions<Item, Result>) {
     const those = waiting.slice(0, most)
     waiting = waiting.slice(most)
     if (waiting.length === 0) clearTimeout(patience)
-    underWay += 1
+    underWay += those.length
     work(those.map(({ item }) => item)).then(
       (results) => {
-        leave()
+        leave(those.length)
         for (const [n, { resolve }] of those.entries()) resolve(results[n] as Result)
       },
       (error: unknown) => {
-        leave()
+        leave(those.length)
         for (const { reject } of those) reject(error)
       }
     )
   }
 
-  function leave(): void {
-    underWay -= 1
+  function leave(count: number): void {
+    underWay -= count
     if (waiting.length > 0 && underWay < atOnce) startNext()
   }
 

@@ -68,11 +68,11 @@ const ROTATE_MANY = {
     RETURNING u.at::int AS at, ${TOLD}`
 }
 
-/** Commits that are waited for at once. Two keep Postgres busy; of more, each does less. */
-const AT_ONCE = 2
-const MOST = 32
-/** With what a statement may take, less than the 2 s in which whoever asks is told that Postgres does not answer. */
-const PATIENCE_MS = 200
+/** So few go off one by one. While more commit, the next ones gather: a second statement would take half of them. */
+const AT_ONCE = 4
+const MOST = 64
+/** Longer than a commit takes on a good day. Where it takes more, or its row is held, nobody else waits for it. */
+const PATIENCE_MS = 10
 
 type Given = 'id' | 'clientId' | 'dpopJkt'
 type Told = {

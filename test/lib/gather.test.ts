@@ -17,7 +17,7 @@ function heldJobs({ atOnce = 1, most = 10, patienceMs = 60_000 } = {}) {
 
 const itemsOf = (jobs: { items: string[] }[]) => jobs.map(({ items }) => items)
 
-void t.test('items while few jobs are under way: each goes off by itself, at once', async (t) => {
+void t.test('items while few are under way: each goes off by itself, at once', async (t) => {
   const { jobs, options } = heldJobs({ atOnce: 2 })
   const { join, isIdle } = gather(options)
   const both = [join('a'), join('b')]

@@ -2,7 +2,6 @@ import pg from 'pg'
 import t, { type Test } from 'tap'
 import { startApp } from '../support/app.ts'
 import { claimsOf, givenSession, givenUser, refresh } from '../support/builders.ts'
-import { eventually } from '../support/eventually.ts'
 import { eventsOf, sessionRow } from '../support/session-rows.ts'
 
 const app = await startApp(t)
@@ -15,38 +14,19 @@ async function givenSessions(count: number) {
   return sessions
 }
 
-/**
- * Rotates two sessions whose rows somebody holds: as many statements as go on at once. What is asked from now on is
- * gathered.
- */
-async function givenBusy(t: Test) {
-  const sessions = await givenSessions(2)
-  const letGo = await hold(t, ...sessions.map(({ sessionId }) => sessionId))
-  const answers = sessions.map(({ refreshToken }) => refresh(app, refreshToken))
-  await eventually('two statements that wait', async () => {
-    const [row] = await app.sql<{ waiting: number }>(
-      `SELECT count(*)::int AS waiting FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'`
-    )
-    return row!.waiting >= 2
-  })
-  return { letGo: async () => [await letGo(), await Promise.all(answers)] }
-}
-
-/** Holds rows until they are let go. */
-async function hold(t: Test, ...sessionIds: string[]) {
+/** Holds a row until it is let go. */
+async function hold(t: Test, sessionId: string) {
   const holder = new pg.Client(app.databaseUrl)
   await holder.connect()
   t.teardown(() => holder.end())
   await holder.query('BEGIN')
-  await holder.query('SELECT 1 FROM session WHERE id = ANY($1) FOR UPDATE', [sessionIds])
+  await holder.query('SELECT 1 FROM session WHERE id = $1 FOR UPDATE', [sessionId])
   return () => holder.query('ROLLBACK')
 }
 
 void t.test('people at once: each gets the next generation of their own', async (t) => {
   const sessions: Given[] = []
   for (let n = 0; n < 5; n += 1) sessions.push(await givenSession(app))
-  const { letGo } = await givenBusy(t)
   const answers = await Promise.all(sessions.map(({ refreshToken }) => refresh(app, refreshToken)))
   for (const [n, answer] of answers.entries()) {
     const { sessionId, user } = sessions[n]!
@@ -55,12 +35,10 @@ void t.test('people at once: each gets the next generation of their own', async 
     t.match(await sessionRow(app, sessionId), { generation: 1, revoked_at: null })
     t.equal((await refresh(app, answer.json().refresh_token as string)).statusCode, 200)
   }
-  await letGo()
 })
 
 void t.test('one token of two callers among others: one rotation, one successor', async (t) => {
   const [first, second, third] = (await givenSessions(3)) as [Given, Given, Given]
-  const { letGo } = await givenBusy(t)
   const shown = [first, second, first, third, first]
   const answers = await Promise.all(shown.map(({ refreshToken }) => refresh(app, refreshToken)))
   t.strictSame(
@@ -71,7 +49,6 @@ void t.test('one token of two callers among others: one rotation, one successor'
   for (const { sessionId } of [first, second, third]) {
     t.match(await sessionRow(app, sessionId), { generation: 1, revoked_at: null })
   }
-  await letGo()
 })
 
 void t.test('what must not pass, among others: refused by itself, the others go on', async (t) => {
@@ -94,7 +71,6 @@ void t.test('what must not pass, among others: refused by itself, the others go 
   await app.sql("UPDATE session SET secret_hash = '' WHERE id = $1", [other.sessionId])
   const roles = '{user,admin}'
   await app.sql('UPDATE users SET roles = $2 WHERE id = $1', [good.user.id, roles])
-  const { letGo } = await givenBusy(t)
   const shown = [good, thief, disabled, ended, idle, foreign, bound, other, last]
   const answers = await Promise.all(shown.map(({ refreshToken }) => refresh(app, refreshToken)))
   t.strictSame(
@@ -107,19 +83,16 @@ void t.test('what must not pass, among others: refused by itself, the others go 
   for (const { sessionId } of [disabled, idle, foreign, bound, other]) {
     t.match(await sessionRow(app, sessionId), { generation: 0, revoked_at: null })
   }
-  await letGo()
 })
 
 void t.test('a session that somebody holds: no other waits for it, and it goes on', async (t) => {
   const [held, ...others] = await givenSessions(4)
   const letHeldGo = await hold(t, held!.sessionId)
-  const { letGo } = await givenBusy(t)
   const waiting = refresh(app, held!.refreshToken)
   const answers = await Promise.all(others.map(({ refreshToken }) => refresh(app, refreshToken)))
   t.ok(answers.every(({ statusCode }) => statusCode === 200))
   t.match(await sessionRow(app, held!.sessionId), { generation: 0 }, 'it is held still')
   await letHeldGo()
-  await letGo()
   // Who has waited too long is told to come again.
   t.ok([200, 503].includes((await waiting).statusCode))
   t.equal((await refresh(app, held!.refreshToken)).statusCode, 200)
