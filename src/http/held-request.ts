@@ -23,7 +23,7 @@ export class HeldRequest extends IncomingMessage {
     this.told = told
     this.isHeld = true
     process.nextTick(() => {
-      // The rest may take its time.
+      // What is there by now is whole in this turn; the rest may take its time.
       if (this.piece?.length !== lengthBytes) this.tell(null)
     })
   }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { v4 as uuidv4 } from 'uuid'
 import { HeldRequest } from './held-request.ts'
+import { leaveWithOthers } from './leave-together.ts'
 import type { ReadyAnswer, ShortPathsOptions } from './short-paths.ts'
 import { hasStandingHeaders, type StandingResponse } from './standing-headers.ts'
 
@@ -101,9 +102,12 @@ export default fp<ShortJsonOptions>(
       request.requestId = reqId
       request.discard()
       if (app.isDraining) response.shouldKeepAlive = false
-      response.endReady((lines ??= response.linesWith(HEADERS)), body, 'latin1')
-      const ms = performance.now() - startedMs
-      app.noteRequest({ reqId, method, route, status: 200, ms, userId, sessionId })
+      const head = (lines ??= response.linesWith(HEADERS))
+      leaveWithOthers(() => {
+        response.endReady(head, body, 'latin1')
+        const ms = performance.now() - startedMs
+        app.noteRequest({ reqId, method, route, status: 200, ms, userId, sessionId })
+      })
     }
 
     const { server } = app
