@@ -87,7 +87,7 @@ type Told = {
 
 /** Spends refresh tokens: under load, several of one client in a statement. */
 export function createGenerationTurner(postgres: Pick<Postgres, 'query'>) {
-  const join = gatherByKey<AskedRotation, Told | 'passed over' | undefined>({
+  const join = gatherByKey<AskedRotation, Told | undefined>({
     atOnce: AT_ONCE,
     most: MOST,
     patienceMs: PATIENCE_MS,
@@ -113,17 +113,15 @@ export function createGenerationTurner(postgres: Pick<Postgres, 'query'>) {
       presenter
     )
     const rows = await postgres.query<{ at: number; told: Told }>(ROTATE_MANY, values)
-    const told = new Array<Told | 'passed over'>(items.length).fill('passed over')
+    const told = new Array<Told | undefined>(items.length).fill(undefined)
     for (const row of rows) told[row.at - 1] = row.told
     return told
   }
 
-  /** @returns the session one generation on; null where it is not as `asked`, and nothing was done */
+  /** @returns the session one generation on; null where it is not as `asked`, or held: nothing was done */
   return async function turn(asked: AskedRotation): Promise<LiveSession | null> {
     const { clientId, delivery, dpopJkt, idleSeconds } = asked.presenter
-    let told = await join(`${delivery} ${idleSeconds} ${dpopJkt ?? ''} ${clientId}`, asked)
-    // Held by somebody else, or not as it should be: the statement for one waits, and knows.
-    if (told === 'passed over') told = await turnOne(asked)
+    const told = await join(`${delivery} ${idleSeconds} ${dpopJkt ?? ''} ${clientId}`, asked)
     if (told === undefined) return null
     return sessionOf(told, { id: asked.sessionId, clientId, dpopJkt })
   }

@@ -130,6 +130,10 @@ export function createRotationStore(deps: RotationStoreDeps) {
        WHERE id = ${session.id}::uuid AND generation <= ${generation}::int
       RETURNING generation, rotated_at AS "rotatedAt", idle_expires_at AS "idleExpiresAt"`
     if (row === undefined) return { kind: 'unusable', reason: 'the session moved on meanwhile' }
+    // It was good, but somebody held its row when it was asked for with others.
+    if (generation === session.generation) {
+      return { kind: 'rotated', session: { ...session, ...row } }
+    }
     await record(tx, {
       type: 'session.ahead_of_store',
       origin,
