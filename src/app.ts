@@ -21,6 +21,7 @@ import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import requestMetrics from './http/request-metrics.ts'
+import shortJson from './http/short-json.ts'
 import shortPaths from './http/short-paths.ts'
 import shortRedirects from './http/short-redirects.ts'
 import securityHeaders, { standingHeadersOf } from './http/security-headers.ts'
@@ -139,6 +140,7 @@ export async function buildApp(config: PlatformConfig) {
   const isTraced = config.traceEndpoint !== undefined
   await app.register(shortPaths, { isTraced })
   await app.register(shortRedirects, { isTraced })
+  await app.register(shortJson, { isTraced, isFrozen: platform.dataKeys.isFrozen })
   await app.register(jsonBody)
   await app.register(rateLimits, {
     limits: limitsOf(config),

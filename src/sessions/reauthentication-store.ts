@@ -1,7 +1,8 @@
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import { ALIVE, LIVE_SESSION } from './rotation-store.ts'
+import { ALIVE } from './rotation-statement.ts'
+import { LIVE_SESSION } from './rotation-store.ts'
 import type { LiveSession } from './session.ts'
 
 export type ReauthenticationStore = ReturnType<typeof createReauthenticationStore>

@@ -8,7 +8,8 @@ import type { RotationOutcome, RotationStore } from './rotation-store.ts'
 import { FIRST_PARTY_CLIENT, type Delivery, type LiveSession, type Presenter } from './session.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
 
-export type Rotate = ReturnType<typeof createRotation>
+export type Rotation = ReturnType<typeof createRotation>
+export type Rotate = Rotation['rotate']
 export type Refresh = ReturnType<typeof createRefresh>
 
 export type RotationDeps = {
@@ -44,20 +45,17 @@ export function createRotation({ store, dataKeys, revocationFeed, metrics }: Rot
    *
    * @throws {ProblemError} `invalid_refresh_token`, one text for every reason
    */
-  return async function rotate(
+  async function rotate(
     presented: string,
     presenter: Presenter,
     origin: RequestOrigin
   ): Promise<Rotated> {
-    const claim = openRefreshToken(presented, (id) => dataKeys.find('refresh_mac', id))
+    const claim = openRefreshToken(presented, macKeyOf)
     if (claim === null) {
       refreshes.count('forged')
       throw invalidRefreshToken('malformed or forged')
     }
-    const outcome = await store.rotate(claim, presenter, origin).catch((error: unknown) => {
-      refreshes.countFailure(error)
-      throw error
-    })
+    const outcome = await store.rotate(claim, presenter, origin).catch(failed)
     refreshes.count(outcome.kind)
     origin.tell?.(whoOf(outcome))
     switch (outcome.kind) {
@@ -74,6 +72,28 @@ export function createRotation({ store, dataKeys, revocationFeed, metrics }: Rot
         throw invalidRefreshToken(outcome.reason)
     }
   }
+
+  /**
+   * Spends a refresh token, if all is well.
+   * @returns null where it is not: nothing was done, nor counted, and {@link rotate} finds out why
+   */
+  async function rotateCurrent(presented: string, presenter: Presenter): Promise<Rotated | null> {
+    const claim = openRefreshToken(presented, macKeyOf)
+    if (claim === null) return null
+    const session = await store.rotateCurrent(claim, presenter).catch(failed)
+    if (session === null) return null
+    refreshes.count('rotated')
+    return { session, secret: claim.secret }
+  }
+
+  const macKeyOf = (id: string) => dataKeys.find('refresh_mac', id)
+
+  function failed(error: unknown): never {
+    refreshes.countFailure(error)
+    throw error
+  }
+
+  return { rotate, rotateCurrent }
 }
 
 /** Whose token it was, for the log: for a theft above all. */
@@ -83,23 +103,47 @@ function whoOf(outcome: RotationOutcome): { userId?: string; sessionId?: string 
   return { userId: outcome.session.userId, sessionId: outcome.session.id }
 }
 
-export type RefreshDeps = { rotate: Rotate; issuePair: IssuePair; idleSeconds: number }
+export type RefreshDeps = { rotation: Rotation; issuePair: IssuePair; idleSeconds: number }
+
+/** What a refresh gave, and whose it is. */
+export type Refreshed = { pair: TokenPair; userId: string; sessionId: string }
 
 /** Refreshing a first-party session. */
-export function createRefresh({ rotate, issuePair, idleSeconds }: RefreshDeps) {
+export function createRefresh({ rotation, issuePair, idleSeconds }: RefreshDeps) {
+  const presenterOf = (delivery: Delivery): Presenter => ({
+    clientId: FIRST_PARTY_CLIENT,
+    delivery,
+    dpopJkt: null,
+    idleSeconds
+  })
+  const byBody = presenterOf('body')
+
   /**
    * Trades a refresh token for a new pair and spends the old one.
    * @throws {ProblemError} `invalid_refresh_token`
    */
-  return async function refresh(
+  async function refresh(
     presented: string,
     delivery: Delivery,
     origin: RequestOrigin
   ): Promise<TokenPair> {
-    const presenter = { clientId: FIRST_PARTY_CLIENT, delivery, dpopJkt: null, idleSeconds }
-    const { session, secret } = await rotate(presented, presenter, origin)
+    const { session, secret } = await rotation.rotate(presented, presenterOf(delivery), origin)
     return issuePair(session, secret)
   }
+
+  /**
+   * The same of a token in a body that is current and good.
+   * @returns null for every other: nothing was done, and {@link refresh} finds out why
+   */
+  async function refreshCurrent(presented: string): Promise<Refreshed | null> {
+    const rotated = await rotation.rotateCurrent(presented, byBody)
+    if (rotated === null) return null
+    const { session, secret } = rotated
+    const pair = await issuePair(session, secret)
+    return { pair, userId: session.userId, sessionId: session.id }
+  }
+
+  return { refresh, refreshCurrent }
 }
 
 function invalidRefreshToken(reason: string): ProblemError {

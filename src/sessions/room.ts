@@ -90,7 +90,7 @@ export function openSessions(deps: SessionsDeps) {
     issuer,
     graceSeconds: config.refreshGraceSeconds
   })
-  const rotate = createRotation({ store: rotations, dataKeys, revocationFeed, metrics })
+  const rotation = createRotation({ store: rotations, dataKeys, revocationFeed, metrics })
   const ownSessions = createOwnSessions({ store, revocationFeed })
   const logins = metrics.outcomes('logins_total', 'Logins by password', LOGIN_OUTCOMES)
   const prove = createLoginProof({
@@ -114,8 +114,8 @@ export function openSessions(deps: SessionsDeps) {
       findUser: accounts.findUser,
       revocationFeed
     }),
-    refresh: createRefresh({ rotate, issuePair, idleSeconds }),
-    rotate,
+    ...createRefresh({ rotation, issuePair, idleSeconds }),
+    rotate: rotation.rotate,
     beginGrant: createGrantBeginner({
       postgres,
       sealer,

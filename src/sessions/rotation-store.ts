@@ -8,6 +8,7 @@ import { Prisma } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from './end-sessions.ts'
 import type { RefreshClaim } from './refresh-token.ts'
+import { ALIVE, createGenerationTurner } from './rotation-statement.ts'
 import type { LiveSession, Presenter, SessionDelivery } from './session.ts'
 
 export type RotationOutcome =
@@ -41,62 +42,6 @@ export const LIVE_SESSION = `
   s.auth_time AS "authTime", s.amr, u.roles, u.email_sealed AS "emailSealed",
   u.email_verified_at AS "emailVerifiedAt", u.name, u.username`
 
-export const ALIVE = `
-  s.revoked_at IS NULL AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()
-  AND u.id = s.user_id AND u.status = 'active'`
-
-const STEP = `
-  UPDATE session s
-     SET generation = $4::int + 1, rotated_at = latchkey_now(), last_used_at = latchkey_now(),
-         idle_expires_at = LEAST(s.expires_at, latchkey_now() + make_interval(secs => $5))
-    FROM users u
-   WHERE s.id = $1::uuid AND s.secret_hash = $2 AND s.client_id = $3
-     AND s.delivery = $6::session_delivery AND s.dpop_jkt IS NOT DISTINCT FROM $7 AND ${ALIVE}`
-
-/** As whole milliseconds: the driver cuts a timestamptz off there too. */
-const epochMs = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::bigint`
-
-/**
- * The whole rotation. Of any number of callers with one token, one finds the generation it asks for. What the
- * token has not said already comes in one column: of a dozen the driver reads each one's description every time.
- */
-const ROTATE = {
-  name: 'session_rotate',
-  text: `${STEP} AND s.generation = $4::int
-    RETURNING json_build_object(
-      'userId', s.user_id, 'scope', s.scope, 'audience', s.audience, 'generation', s.generation,
-      'rotatedAt', ${epochMs('s.rotated_at')}, 'expiresAt', ${epochMs('s.expires_at')},
-      'idleExpiresAt', ${epochMs('s.idle_expires_at')}, 'authTime', ${epochMs('s.auth_time')},
-      'amr', s.amr, 'roles', u.roles, 'emailSealed', encode(u.email_sealed, 'hex'),
-      'emailVerifiedAt', ${epochMs('u.email_verified_at')}, 'name', u.name, 'username', u.username
-    ) AS told`
-}
-
-type Given = 'id' | 'clientId' | 'dpopJkt'
-type Told = {
-  [Field in Exclude<keyof LiveSession, Given>]: LiveSession[Field] extends Date
-    ? number
-    : LiveSession[Field] extends Date | null
-      ? number | null
-      : LiveSession[Field] extends Uint8Array
-        ? string
-        : LiveSession[Field]
-}
-
-function sessionOf(told: Told, given: Pick<LiveSession, Given>): LiveSession {
-  const { emailVerifiedAt } = told
-  return {
-    ...told,
-    ...given,
-    rotatedAt: new Date(told.rotatedAt),
-    expiresAt: new Date(told.expiresAt),
-    idleExpiresAt: new Date(told.idleExpiresAt),
-    authTime: new Date(told.authTime),
-    emailSealed: Buffer.from(told.emailSealed, 'hex'),
-    emailVerifiedAt: emailVerifiedAt === null ? null : new Date(emailVerifiedAt)
-  }
-}
-
 const MAIL_SECONDS = 24 * 3_600
 
 type JudgedSession = LiveSession & {
@@ -109,6 +54,18 @@ type JudgedSession = LiveSession & {
 
 export function createRotationStore(deps: RotationStoreDeps) {
   const { postgres, sealer, record, endSessions, enqueueMail, issuer, graceSeconds } = deps
+  const turn = createGenerationTurner(postgres)
+
+  /**
+   * Spends the refresh token that says `claim`, if all is well.
+   * @returns null where it is not: nothing was done, and {@link rotate} finds out why
+   */
+  async function rotateCurrent(
+    { sessionId, generation, secret }: RefreshClaim,
+    presenter: Presenter
+  ): Promise<LiveSession | null> {
+    return turn({ sessionId, secretHash: sha256(secret), generation, presenter })
+  }
 
   /** Spends the refresh token that says `claim`. One statement when all is well. */
   async function rotate(
@@ -116,14 +73,9 @@ export function createRotationStore(deps: RotationStoreDeps) {
     presenter: Presenter,
     origin: RequestOrigin
   ): Promise<RotationOutcome> {
+    const session = await rotateCurrent(claim, presenter)
+    if (session !== null) return { kind: 'rotated', session }
     const secretHash = sha256(claim.secret)
-    const { clientId, delivery, dpopJkt, idleSeconds } = presenter
-    const { sessionId, generation } = claim
-    const held = [sessionId, secretHash, clientId, generation, idleSeconds, delivery, dpopJkt]
-    const [row] = await postgres.query<{ told: Told }>(ROTATE, held)
-    if (row !== undefined) {
-      return { kind: 'rotated', session: sessionOf(row.told, { id: sessionId, clientId, dpopJkt }) }
-    }
     return postgres.transaction((tx) => judge(tx, claim, { ...presenter, secretHash, origin }))
   }
 
@@ -178,6 +130,10 @@ export function createRotationStore(deps: RotationStoreDeps) {
        WHERE id = ${session.id}::uuid AND generation <= ${generation}::int
       RETURNING generation, rotated_at AS "rotatedAt", idle_expires_at AS "idleExpiresAt"`
     if (row === undefined) return { kind: 'unusable', reason: 'the session moved on meanwhile' }
+    // It was good, but somebody held its row when it was asked for with others.
+    if (generation === session.generation) {
+      return { kind: 'rotated', session: { ...session, ...row } }
+    }
     await record(tx, {
       type: 'session.ahead_of_store',
       origin,
@@ -209,7 +165,7 @@ export function createRotationStore(deps: RotationStoreDeps) {
     return { kind: 'reused', sessionId: session.id, ended }
   }
 
-  return { rotate }
+  return { rotate, rotateCurrent }
 }
 
 const owner = ({ id, userId, clientId }: LiveSession) => ({ sessionId: id, userId, clientId })

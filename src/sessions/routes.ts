@@ -14,11 +14,12 @@ import { DEVICE_SECONDS } from '../accounts/known-devices.ts'
 import { LoginAnswer, LoginBody, LogoutBody, RefreshAnswer, RefreshBody } from './schemas.ts'
 import type { Delivery } from './session.ts'
 import type { Sessions } from './room.ts'
+import { createShortRefresh } from './short-refresh.ts'
 import type { TokenPair } from './token-pair.ts'
 
 export type SessionRoutesOptions = Pick<
   Sessions,
-  'login' | 'refresh' | 'logout' | 'findPrincipal'
+  'login' | 'refresh' | 'refreshCurrent' | 'logout' | 'findPrincipal'
 > & {
   crossSite: CrossSiteRule
   captcha: Captcha
@@ -29,7 +30,7 @@ const REFRESH_PATHS = ['/auth/refresh-token', '/auth/refresh']
 
 export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> = (
   app,
-  { login, refresh, logout, findPrincipal, crossSite, captcha },
+  { login, refresh, refreshCurrent, logout, findPrincipal, crossSite, captcha },
   done
 ) => {
   /** Puts the refresh token where it belongs: a cookie session never gets one in a body. */
@@ -96,7 +97,9 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
     }
   )
 
+  const shortRefresh = createShortRefresh({ refreshCurrent })
   for (const path of REFRESH_PATHS) {
+    app.answerJsonShortly(path, shortRefresh)
     app.post(
       path,
       {
@@ -109,6 +112,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         }
       },
       async (request, reply) => {
+        app.rethrowShort(request.raw)
         const shown = shownToken(request, request.body?.refresh_token)
         if (shown === null) throw validationFailed('refresh_token', 'is required')
         const { token, delivery } = shown

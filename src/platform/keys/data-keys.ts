@@ -75,10 +75,12 @@ export async function unlockDataKeys(options: UnlockOptions) {
     }
   })
 
+  const isFrozen = () => performance.now() - triedAtMs > FROZEN_MS
+
   /** A process that was frozen knows the keys of before: whatever it does next reads them first. */
   function afterFreeze(next: () => void): void {
-    if (performance.now() - triedAtMs <= FROZEN_MS) next()
-    else reload().then(next, next)
+    if (isFrozen()) reload().then(next, next)
+    else next()
   }
 
   /** Whether the last good reading is older than it should be; it is made up for at once. */
@@ -88,7 +90,7 @@ export async function unlockDataKeys(options: UnlockOptions) {
     return true
   }
 
-  return { ...set, keks, reload, afterFreeze, isBehind }
+  return { ...set, keks, reload, isFrozen, afterFreeze, isBehind }
 }
 
 async function openAll(
