@@ -59,7 +59,10 @@ void t.test('docs/log-in-from-a-browser-app.md, in a browser', async (t) => {
   const verify = (token: string) =>
     fetch(`${server.url}/verify-token`, { headers: { authorization: `Bearer ${token}` } })
   t.equal((await verify(second!.access_token)).status, 200)
+  // The page says so before it leaves, and once more when it is back.
+  const back = page.waitForEvent('domcontentloaded')
   await press('Log out')
+  await back
   await isOut()
   t.equal(page.url(), `http://localhost:${port}/`, 'straight back, for the hint says who')
   t.equal(await page.evaluate(keptTokens), null)
