@@ -21,9 +21,7 @@ import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
 import requestMetrics from './http/request-metrics.ts'
-import shortJson from './http/short-json.ts'
 import shortPaths from './http/short-paths.ts'
-import shortRedirects from './http/short-redirects.ts'
 import securityHeaders, { standingHeadersOf } from './http/security-headers.ts'
 import { serverOptions } from './http/server-options.ts'
 import { openMailTemplates } from './mail/render.ts'
@@ -137,16 +135,13 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(drain)
   await app.register(cookies, { issuer })
   await app.register(securityHeaders, { standing, corsOrigins: config.corsOrigins })
-  const isTraced = config.traceEndpoint !== undefined
-  await app.register(shortPaths, { isTraced })
-  await app.register(shortRedirects, { isTraced })
-  await app.register(shortJson, { isTraced, isFrozen: platform.dataKeys.isFrozen })
-  await app.register(jsonBody)
-  await app.register(rateLimits, {
-    limits: limitsOf(config),
-    count: abuse.countFlood,
-    isBehindProxy: config.trustedProxies.length > 0
+  await app.register(shortPaths, {
+    isTraced: config.traceEndpoint !== undefined,
+    isFrozen: platform.dataKeys.isFrozen,
+    trustedProxies: config.trustedProxies
   })
+  await app.register(jsonBody)
+  await app.register(rateLimits, { limits: limitsOf(config), count: abuse.countFlood })
   await app.register(hashingDoor, { turnAway: accounts.turnAwayHash })
   await app.register(access, { findPrincipal: sessions.findPrincipal, now: clock.now })
   await app.register(openapi, { issuer, version: packageJson.version })

@@ -38,13 +38,11 @@ declare module 'fastify' {
 export type RateLimitsOptions = {
   limits: Record<LimitGroup, Limit>
   count: FloodCounter
-  /** The address may be another one than the connection's. */
-  isBehindProxy: boolean
 }
 
 /** Per address, on the ephemeral store; 429 says when to come back. */
 export default fp<RateLimitsOptions>(
-  async (app: FastifyInstance, { limits, count, isBehindProxy }) => {
+  async (app: FastifyInstance, { limits, count }) => {
     const handedOver = new Map<string, FloodCount[]>()
 
     /** As the plugin names them: the address, then the group. */
@@ -61,8 +59,8 @@ export default fp<RateLimitsOptions>(
       }
     }
 
-    app.decorate('countShortly', (group, { socket }) => {
-      const address = isBehindProxy ? null : plainAddress(socket.remoteAddress)
+    app.decorate('countShortly', (group, request) => {
+      const address = plainAddress(app.addressOf(request))
       return address === null ? null : countKey(address + group, limits[group])
     })
     app.addHook('onRoute', (route) => {
@@ -121,7 +119,7 @@ function storeOn(count: FloodCounter, handedOver: Map<string, FloodCount[]>) {
 }
 
 /** IPv4, however it is written; of IPv6 the plugin counts networks. */
-function plainAddress(address = ''): string | null {
+function plainAddress(address: string): string | null {
   const plain = address.startsWith('::ffff:') ? address.slice(7) : address
   return isIPv4(plain) ? plain : null
 }

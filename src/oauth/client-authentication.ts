@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { sha256 } from '../lib/secrets.ts'
 import { isPublic, type Client } from './client.ts'
-import type { ClientStore, KnownClient } from './client-store.ts'
+import type { ClientMemory, KnownClient } from './client-memory.ts'
 
 /** The parameters by which a client may prove itself in a form (RFC 6749 §2.3.1, RFC 7523 §2.2). */
 export type ClientParameters = {
@@ -61,7 +61,7 @@ export function createClientAuthentication({
     authorization: string | undefined,
     form: Pick<ClientParameters, 'client_id' | 'client_secret'>
   ): Client | null {
-    const shown = readIfPossible(authorization, form)
+    const shown = readOrNull(authorization, form)
     if (shown === null || !('secret' in shown)) return null
     const client = recallClient(shown.id)
     const isCaller =
@@ -93,7 +93,7 @@ export type RecalledClient = KnownClient & {
 export type RecallProven = ReturnType<typeof createProofReader>
 
 /** The plain ways of proving who calls, against clients that were read before. */
-export function createProofReader(recallClient: ClientStore['recall']) {
+export function createProofReader(recallClient: ClientMemory['recallKnown']) {
   /** @returns null for every other way, and for what is to be refused */
   return function recallProven(
     authorization: string | undefined,
@@ -151,14 +151,6 @@ function read(authorization: string | undefined, form: ClientParameters): Shown 
   if (id === undefined) throw invalidClient('no client named')
   if (secret !== undefined) return { method: 'client_secret_post', id, secret }
   return { method: 'none', id }
-}
-
-function readIfPossible(authorization: string | undefined, form: ClientParameters): Shown | null {
-  try {
-    return read(authorization, form)
-  } catch {
-    return null
-  }
 }
 
 /** Id and secret are form-encoded inside (RFC 6749 §2.3.1). */

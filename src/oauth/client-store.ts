@@ -53,16 +53,6 @@ type Row = {
   client: Omit<Client, 'secretHashes'> & { secretHashes: string[] }
 }
 
-/**
- * A client as it was read some time ago. Nothing is decided by it: a statement that does something for the client
- * asks for `version` too ({@link isAsKnown}), and does nothing where the row has changed.
- */
-export type KnownClient = { client: Client; version: string }
-
-/** Long enough to be of use, far too short for a transaction's number to come again. */
-const KNOWN_MS = 60_000
-const MOST_KNOWN = 1_000
-
 /** Whether the client $id is as it was read, and may be used. */
 export function isAsKnown(id: string, version: string): string {
   return `(SELECT xmin = ${version}::xid AND disabled_at IS NULL FROM client WHERE id = ${id})`
@@ -76,15 +66,7 @@ export function isValidSecret(id: string, hash: string): string {
                          AND (expires_at IS NULL OR expires_at > latchkey_now())))`
 }
 
-export type ClientStore = ReturnType<typeof createClientStore>
-
-export function createClientStore(
-  postgres: Postgres,
-  memory: ClientMemory,
-  nowMs: () => number = () => performance.now()
-) {
-  const known = new Map<string, KnownClient & { readAtMs: number }>()
-
+export function createClientStore(postgres: Postgres, memory: ClientMemory) {
   const read = shareByKey(async (id): Promise<Client | null> => {
     const askedAt = moment()
     const [row] = await postgres.query<Row>(FIND, [id])
@@ -94,26 +76,9 @@ export function createClientStore(
     }
     const secretHashes = row.client.secretHashes.map((hash) => Buffer.from(hash, 'hex'))
     const client = { ...row.client, secretHashes }
-    memory.remember(client, askedAt)
-    remember({ client, version: row.version })
+    memory.remember({ client, version: row.version }, askedAt)
     return client
   })
-
-  function remember(read: KnownClient): void {
-    const { id } = read.client
-    known.delete(id)
-    for (const oldest of known.keys()) {
-      if (known.size < MOST_KNOWN) break
-      known.delete(oldest)
-    }
-    known.set(id, { ...read, readAtMs: nowMs() })
-  }
-
-  /** Without asking: null where it was not read lately. */
-  function recall(id: string): KnownClient | null {
-    const read = known.get(id)
-    return read !== undefined && nowMs() - read.readAtMs < KNOWN_MS ? read : null
-  }
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
@@ -125,5 +90,5 @@ export function createClientStore(
     return read(id)
   }
 
-  return { find, recall }
+  return { find }
 }

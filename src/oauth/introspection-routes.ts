@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { readPlainForm } from '../http/plain-form.ts'
+import { readPlainForm } from '../http/plain-body.ts'
 import { sendPrebuilt } from '../http/prebuilt.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
@@ -60,18 +60,18 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
     body: TokenForm
   }
 
-  function answerShortly({ headers }: IncomingMessage, body: Buffer): ReadyAnswer | undefined {
-    if (headers.accept?.includes(JWT_ANSWER) === true) return undefined
+  function findShort({ headers }: IncomingMessage, body: string): ReadyAnswer | null {
+    if (headers.accept?.includes(JWT_ANSWER) === true) return null
     const form = readPlainForm(body, PLAIN_FIELDS)
-    if (form?.token === undefined) return undefined
+    if (form?.token === undefined) return null
     const caller = recallCaller(headers.authorization, form)
     const recalled = caller === null ? undefined : introspection.recall(caller, form.token)
-    if (recalled === undefined) return undefined
+    if (recalled === undefined) return null
     const { answer, sessionId } = recalled
     return { headers: READY_HEADERS, body: jsonOf(answer), sessionId }
   }
 
-  app.answerFormShortly('/oauth/introspect', answerShortly)
+  app.answerShortly('/oauth/introspect', 'form', findShort)
   app.post(
     '/oauth/introspect',
     {

@@ -19,7 +19,7 @@ export const metadataRoutes: FastifyPluginCallback<MetadataOptions> = (app, opti
   }
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
     const path = `/.well-known/${name}`
-    app.answerShortly(path, () => ready)
+    app.answerShortly(path, 'nothing', () => ready)
     app.get(
       path,
       {

@@ -109,7 +109,7 @@ export function openOAuth(deps: OAuthDeps) {
         }
       })
     : null
-  const { find, recall: recallClient } = createClientStore(postgres, clientMemory)
+  const { find } = createClientStore(postgres, clientMemory)
   const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
@@ -135,7 +135,7 @@ export function openOAuth(deps: OAuthDeps) {
 
   const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
   const findGrant = grantStore.findLive
-  const recallProven = createProofReader(recallClient)
+  const recallProven = createProofReader(clientMemory.recallKnown)
   const { codeGrant, quickCodeGrant } = createCodeGrant({
     store: codes,
     revocationFeed,
@@ -158,7 +158,7 @@ export function openOAuth(deps: OAuthDeps) {
 
   const { authenticateClient, recallCaller } = createClientAuthentication({
     findClient,
-    recallClient: clientMemory.recall,
+    recallClient: clientMemory.recallFresh,
     verifyAssertion: createClientAssertions({
       keysOf,
       spendJti,
@@ -218,7 +218,7 @@ export function openOAuth(deps: OAuthDeps) {
       subjects
     }),
     authorizeQuickly: createQuickAuthorize({
-      recallClient,
+      recallClient: clientMemory.recallKnown,
       codes: createQuickCodeStore({ postgres, freshCodes }),
       issuer
     }),
@@ -231,8 +231,6 @@ export function openOAuth(deps: OAuthDeps) {
       limitGuesses: abuse.limitCodeGuesses('device'),
       issuer
     }),
-    afterFreeze: dataKeys.afterFreeze,
-    isBehindProxy: config.trustedProxies.length > 0,
     ...createTokenEndpoint({
       authenticateClient,
       verifyDpop,

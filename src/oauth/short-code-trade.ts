@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { v4 as uuidv4 } from 'uuid'
 import { readPlainQuery } from '../http/plain-query.ts'
-import type { ReadyAnswer } from '../http/short-paths.ts'
+import type { ShortAnswer } from '../http/short-paths.ts'
 import type { TokenAnswer } from './token-answer.ts'
 import type { TradeCode } from './token-endpoint.ts'
 
@@ -11,47 +11,34 @@ const FIELDS = new Set([
   'client_secret' as const
 ])
 
-export type ShortCodeTradeOptions = {
-  tradeCode: TradeCode
-  /** The address may be another one than the connection's: the lifecycle finds it out. */
-  isBehindProxy: boolean
-  /** A process that was frozen reads its data keys first. */
-  afterFreeze: (next: () => void) => void
-}
-
 /** Codes that are traded before the lifecycle. */
-export function createShortCodeTrade(options: ShortCodeTradeOptions) {
-  const { tradeCode, isBehindProxy, afterFreeze } = options
+export function createShortCodeTrade(
+  tradeCode: TradeCode,
+  addressOf: (request: IncomingMessage) => string
+) {
   /** Of what goes through the lifecycle after all: nothing is spent twice, and a fault is told once. */
   const tried = new WeakMap<IncomingMessage, Promise<TokenAnswer | null>>()
 
-  /** @returns undefined for every other form */
-  function answerShortly(
+  /** @returns null for every other form */
+  function findShort(
     request: IncomingMessage,
-    body: Buffer,
-    headers: ReadyAnswer['headers']
-  ): Promise<ReadyAnswer> | undefined {
-    const form = isBehindProxy ? null : readPlainQuery(body.toString('latin1'), FIELDS)
-    if (form?.grant_type !== 'authorization_code' || request.headers.dpop !== undefined) {
-      return undefined
-    }
+    body: string,
+    headers: ShortAnswer['headers']
+  ): Promise<ShortAnswer | null> | null {
+    const { authorization, dpop } = request.headers
+    const form = dpop === undefined ? readPlainQuery(body, FIELDS) : null
+    if (form?.grant_type !== 'authorization_code') return null
     const { grant_type, ...fields } = form
-    const who: { userId?: string | undefined; sessionId?: string | undefined } = {}
+    const who: Pick<ShortAnswer, 'userId' | 'sessionId'> = {}
     const origin = {
       requestId: (request.requestId ??= uuidv4()),
-      address: request.socket.remoteAddress ?? '',
+      address: addressOf(request),
       tell: (told: typeof who) => void Object.assign(who, told)
     }
-    const { authorization } = request.headers
-    const trading = new Promise<void>(afterFreeze).then(() =>
-      tradeCode({ grant_type, ...fields }, { authorization, dpop: undefined, origin })
-    )
+    const trading = tradeCode({ grant_type, ...fields }, { authorization, dpop: undefined, origin })
     tried.set(request, trading)
-    return trading.then((answer) => {
-      if (answer === null) throw new Error('The lifecycle has to look at it.')
-      return { headers, body: JSON.stringify(answer), ...who }
-    })
+    return trading.then((answer) => answer && { headers, body: JSON.stringify(answer), ...who })
   }
 
-  return { answerShortly, triedBefore: (request: IncomingMessage) => tried.get(request) }
+  return { findShort, triedBefore: (request: IncomingMessage) => tried.get(request) }
 }

@@ -1,16 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { readPlainForm } from '../http/plain-form.ts'
+import { readPlainForm } from '../http/plain-body.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
+import type { ShortAnswer } from '../http/short-paths.ts'
 import { dpopHeader } from './shown-token.ts'
-import { createShortCodeTrade, type ShortCodeTradeOptions } from './short-code-trade.ts'
+import { createShortCodeTrade } from './short-code-trade.ts'
 import type { RecallCaller } from './client-authentication.ts'
-import type { GrantTokens, TokenEndpoint } from './token-endpoint.ts'
+import type { GrantTokens, TokenEndpoint, TradeCode } from './token-endpoint.ts'
 import { SCOPE_LIMIT, TokenAnswerBody, TokenRequest } from './token-schemas.ts'
 
-export type TokenRoutesOptions = ShortCodeTradeOptions & {
+export type TokenRoutesOptions = {
   token: TokenEndpoint
+  tradeCode: TradeCode
   grantTokens: GrantTokens
   recallCaller: RecallCaller
 }
@@ -27,28 +29,29 @@ const NOWHERE = { requestId: '', address: '' }
 
 export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
   app,
-  { token, grantTokens, recallCaller, ...options },
+  { token, tradeCode, grantTokens, recallCaller },
   done
 ) => {
-  const codes = createShortCodeTrade(options)
+  const codes = createShortCodeTrade(tradeCode, (request) => app.addressOf(request))
 
-  /** Only where nothing is spent or begun: the route may have to do it once more. */
-  function answerShortly(request: IncomingMessage, body: Buffer) {
-    const { headers } = request
-    const trade = codes.answerShortly(request, body, READY_HEADERS)
-    if (trade !== undefined) return trade
+  function findShort(request: IncomingMessage, body: string) {
+    return codes.findShort(request, body, READY_HEADERS) ?? findForService(request, body)
+  }
+
+  /** Nothing is spent or begun: the route may have to do it once more. */
+  function findForService({ headers }: IncomingMessage, body: string): Promise<ShortAnswer> | null {
     const form = readPlainForm(body, PLAIN_FIELDS)
-    if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return undefined
+    if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return null
     const { grant_type, ...more } = form
-    if (more.scope !== undefined && more.scope.length > SCOPE_LIMIT) return undefined
+    if (more.scope !== undefined && more.scope.length > SCOPE_LIMIT) return null
     const client = recallCaller(headers.authorization, more)
-    if (client === null) return undefined
+    if (client === null) return null
     return grantTokens(client, { grant_type, ...more }, { dpop: undefined, origin: NOWHERE }).then(
       (answer) => ({ headers: READY_HEADERS, body: JSON.stringify(answer) })
     )
   }
 
-  app.answerFormShortly('/oauth/token', answerShortly)
+  app.answerShortly('/oauth/token', 'form', findShort)
   app.post(
     '/oauth/token',
     {

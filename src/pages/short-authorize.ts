@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { readBrowserCookie } from '../http/browser-session.ts'
 import { readPlainQuery } from '../http/plain-query.ts'
-import type { ShortRedirect } from '../http/short-redirects.ts'
+import type { ShortAnswer } from '../http/short-paths.ts'
 import {
   PLAIN_PARAMETERS,
   type AuthorizePlan,
@@ -25,7 +25,7 @@ export function createShortAuthorize(
   /** Of what goes through the lifecycle after all: it is not tried again, and a fault is told once. */
   const tried = new WeakMap<IncomingMessage, Promise<QuickAnswer | null>>()
 
-  function findRedirect(request: IncomingMessage, query: string) {
+  function findShort(request: IncomingMessage, query: string) {
     const claim = openBrowserCookieValue(app.readPlainCookie(request.headers, 'session'))
     const shown = claim === null ? null : readPlainQuery(query, PLAIN_PARAMETERS)
     const planned = shown === null ? null : plan(shown)
@@ -35,19 +35,19 @@ export function createShortAuthorize(
   function countAndTry(request: IncomingMessage, planned: AuthorizePlan, claim: BrowserClaim) {
     const counting = app.countShortly('authorize', request)
     if (counting === null) return null
-    return counting.then(async ({ isExceeded, lines, handOver }): Promise<ShortRedirect | null> => {
+    return counting.then(async ({ isExceeded, lines, handOver }): Promise<ShortAnswer | null> => {
       if (!isExceeded) {
         const trying = carryOut(planned, claim)
         tried.set(request, trying)
         const answer = await trying.catch(() => null)
-        if (answer !== null) return { ...answer, headers: HEADERS, lines }
+        if (answer !== null) return { ...answer, body: '', headers: HEADERS, lines }
       }
       handOver()
       return null
     })
   }
 
-  app.redirectShortly('/oauth/authorize', findRedirect)
+  app.answerShortly('/oauth/authorize', 'query', findShort)
   return async function authorizeShortly(request, shown) {
     const before = tried.get(request.raw)
     if (before !== undefined) return before

@@ -99,7 +99,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
 
   const shortRefresh = createShortRefresh({ refreshCurrent })
   for (const path of REFRESH_PATHS) {
-    app.answerJsonShortly(path, shortRefresh)
+    app.answerShortly(path, 'json', shortRefresh.findShort)
     app.post(
       path,
       {
@@ -112,7 +112,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
         }
       },
       async (request, reply) => {
-        app.rethrowShort(request.raw)
+        await shortRefresh.requireNoFault(request.raw)
         const shown = shownToken(request, request.body?.refresh_token)
         if (shown === null) throw validationFailed('refresh_token', 'is required')
         const { token, delivery } = shown

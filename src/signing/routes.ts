@@ -49,8 +49,8 @@ export const signingRoutes: FastifyPluginCallback<SigningRoutesOptions> = (
     return made
   }
 
-  app.answerShortly(path, ({ headers }) =>
-    headers['if-none-match'] === undefined ? ready() : undefined
+  app.answerShortly(path, 'nothing', ({ headers }) =>
+    headers['if-none-match'] === undefined ? ready() : null
   )
   app.get(
     path,

@@ -28,14 +28,14 @@ export const tokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> = (
   { checkToken, recallToken, issuer },
   done
 ) => {
-  function answerShortly(request: IncomingMessage): ReadyAnswer | undefined {
+  function findShort(request: IncomingMessage): ReadyAnswer | null {
     const token = bearerTokenOf(request)
     const claims = token === null ? null : recallToken(token, issuer)
-    return claims === null || claims.cnf !== undefined ? undefined : answerOf(claims)
+    return claims === null || claims.cnf !== undefined ? null : answerOf(claims)
   }
 
   for (const path of VERIFY_PATHS) {
-    app.answerShortly(path, answerShortly)
+    app.answerShortly(path, 'nothing', findShort)
     app.get(
       path,
       {

@@ -2,7 +2,7 @@ import { OAuthError } from '../../errors.ts'
 import { withQuery } from '../../lib/with-query.ts'
 import type { BrowserClaim } from '../../sessions/browser-cookie.ts'
 import { isRegisteredRedirect, type Client } from '../client.ts'
-import type { ClientStore, KnownClient } from '../client-store.ts'
+import type { ClientMemory, KnownClient } from '../client-memory.ts'
 import type { AuthorizationParameters } from './parameters.ts'
 import type { QuickCodeStore } from './quick-code-store.ts'
 import { readRequest, type AuthorizationRequest } from './request.ts'
@@ -14,7 +14,7 @@ export type QuickAnswer = { location: string; userId: string; sessionId: string 
 export type QuickAuthorize = ReturnType<typeof createQuickAuthorize>
 
 export type QuickAuthorizeDeps = {
-  recallClient: ClientStore['recall']
+  recallClient: ClientMemory['recallKnown']
   codes: QuickCodeStore
   issuer: string
 }

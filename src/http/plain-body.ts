@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { parse } from 'node:querystring'
 
-/** The longest form that is read before Fastify's lifecycle; what is longer is read in it. */
-const LIMIT_BYTES = 16_384
+/** The longest bodies that are read before Fastify's lifecycle; what is longer is read in it. */
+const FORM_LIMIT_BYTES = 16_384
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 const IN_UTF8 = /^application\/x-www-form-urlencoded; ?charset=utf-8$/i
 /** Unreserved characters (RFC 3986 §2.3) and a scope's colon: they stand for themselves. */
@@ -13,7 +13,17 @@ export function plainFormBytes(headers: IncomingHttpHeaders): number {
   const { 'content-type': type = '', 'content-length': length } = headers
   if (type !== FORM_TYPE && !IN_UTF8.test(type)) return 0
   const bytes = Number(length)
-  return bytes <= LIMIT_BYTES ? bytes : 0
+  return bytes <= FORM_LIMIT_BYTES ? bytes : 0
+}
+
+const JSON_LIMIT_BYTES = 1_024
+const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i
+
+/** The same of JSON. */
+export function plainJsonBytes(headers: IncomingHttpHeaders): number {
+  const { 'content-type': type = '', 'content-length': length } = headers
+  const bytes = JSON_TYPE.test(type) ? Number(length) : 0
+  return bytes <= JSON_LIMIT_BYTES ? bytes : 0
 }
 
 /**
@@ -21,10 +31,9 @@ export function plainFormBytes(headers: IncomingHttpHeaders): number {
  * @returns null for every other form, well-formed or not: the lifecycle judges it
  */
 export function readPlainForm<const Field extends string>(
-  body: Buffer,
+  text: string,
   fields: readonly Field[]
 ): Partial<Record<Field, string>> | null {
-  const text = body.toString('latin1')
   const pairs = text.split('&').map(split)
   const isLiteral = pairs.every(([, value]) => LITERAL.test(value))
   const found: Partial<Record<Field, string>> = {}
