@@ -19,18 +19,8 @@ import { createRequestObjects } from './authorize/request-object.ts'
 import { createRequestStore } from './authorize/request-store.ts'
 import { TOKEN_EXCHANGE } from './client.ts'
 import { createLogoutNotifier } from './backchannel/logout-notice.ts'
-import { createClientAdminStore } from './client-admin-store.ts'
-import { createClientAssertions } from './client-assertion.ts'
-import { createClientAuthentication, createProofReader } from './client-authentication.ts'
-import { createClientFinder } from './client-finder.ts'
-import { createClientKeys } from './client-keys.ts'
-import { createClientMemory } from './client-memory.ts'
-import { createClientStore } from './client-store.ts'
-import { createClients } from './clients.ts'
+import { createProofReader } from './client-authentication.ts'
 import { createConsentStore } from './consent-store.ts'
-import { createDocumentStore } from './documents/document-store.ts'
-import { createClientDocuments } from './documents/documents.ts'
-import { createDocumentFetcher } from './documents/fetch-document.ts'
 import { createDpop } from './dpop.ts'
 import { createDeviceAuthorization, DEVICE_GRANT } from './device/device-authorization.ts'
 import { createDeviceStore } from './device/device-store.ts'
@@ -43,18 +33,13 @@ import { createRefreshGrant } from './grants/refresh-token.ts'
 import { createTokenExchange } from './grants/token-exchange.ts'
 import { createIdTokenHints } from './id-token-hint.ts'
 import { createIdTokens } from './id-token.ts'
-import { createInitialAccessTokenStore } from './initial-access-token-store.ts'
-import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createIntrospection } from './introspection.ts'
 import { createJtiStore } from './jti-store.ts'
+import { openClients } from './open-clients.ts'
 import { createLogoutRequests } from './logout.ts'
-import { createRegistrationStore } from './registration-store.ts'
-import { createRegistration } from './registration.ts'
 import { createRevocationVerbs } from './revocation-store.ts'
 import { createRevocation } from './revocation.ts'
-import { createRingRule } from './ring-rule.ts'
 import { createReuseStore } from './reuse-store.ts'
-import { createSectorRule } from './sector.ts'
 import { createBindingRule } from './shown-token.ts'
 import { createSubjects } from './subjects.ts'
 import { createTokenAnswers } from './token-answer.ts'
@@ -85,34 +70,9 @@ export function openOAuth(deps: OAuthDeps) {
   const { revocationFeed, accessTokens, checkToken, recallToken } = tokens
   const { findUser } = accounts
 
-  const clientMemory = createClientMemory()
-  const clientStore = createClientAdminStore({
-    postgres,
-    clock,
-    record,
-    onChange: clientMemory.forget
-  })
-  const requireSector = createSectorRule(platform.outbound)
-  const requireRings = createRingRule(config.signingAlgorithms)
-  const initialAccessTokens = createInitialAccessTokens(
-    createInitialAccessTokenStore({ postgres, clock, record })
-  )
-  const documents = config.clientIdMetadataDocuments
-    ? createClientDocuments({
-        fetchDocument: createDocumentFetcher(platform.outbound),
-        store: createDocumentStore({ postgres, clock }),
-        clock,
-        requireRings,
-        bounds: {
-          scopes: config.clientIdMetadataScopes,
-          audiences: config.clientIdMetadataAudiences
-        }
-      })
-    : null
-  const { find } = createClientStore(postgres, clientMemory)
-  const findClient = createClientFinder({ find, documents })
-  const keysOf = createClientKeys({ outbound: platform.outbound, clock })
   const { spend: spendJti } = createJtiStore(postgres)
+  const clients = openClients({ platform, config, record, revocationFeed, spendJti })
+  const { findClient, keysOf, memory, authenticateClient, recallCaller } = clients
   const verifyDpop = createDpop({ clock, spendJti })
   const readRequestObject = createRequestObjects({ keysOf, clock, issuer })
   const subjects = createSubjects(dataKeys)
@@ -135,7 +95,7 @@ export function openOAuth(deps: OAuthDeps) {
 
   const lifetimes = { idleSeconds, absoluteSeconds: config.refreshAbsoluteSeconds }
   const findGrant = grantStore.findLive
-  const recallProven = createProofReader(clientMemory.recallKnown)
+  const recallProven = createProofReader(memory.recallKnown)
   const { codeGrant, quickCodeGrant } = createCodeGrant({
     store: codes,
     revocationFeed,
@@ -156,19 +116,6 @@ export function openOAuth(deps: OAuthDeps) {
     ['client_credentials', clientCredentials]
   ])
 
-  const { authenticateClient, recallCaller } = createClientAuthentication({
-    findClient,
-    recallClient: clientMemory.recallFresh,
-    verifyAssertion: createClientAssertions({
-      keysOf,
-      spendJti,
-      clock,
-      audience: ['', '/oauth/token', '/oauth/par', '/oauth/device_authorization'].map(
-        (path) => issuer + path
-      )
-    })
-  })
-
   const notices = mail.startWorker(
     'logout_notice',
     createLogoutNotifier({
@@ -183,22 +130,9 @@ export function openOAuth(deps: OAuthDeps) {
 
   return {
     stop: notices.stop,
-    clients: createClients({
-      store: clientStore,
-      requireSector,
-      requireRings,
-      revocationFeed
-    }),
-    initialAccessTokens,
-    registration: createRegistration({
-      isOpen: config.dynamicRegistration === 'open',
-      initialAccessTokens,
-      registrations: createRegistrationStore(postgres),
-      clients: clientStore,
-      requireSector,
-      requireRings,
-      revocationFeed
-    }),
+    clients: clients.clients,
+    initialAccessTokens: clients.initialAccessTokens,
+    registration: clients.registration,
     authenticateClient,
     recallCaller,
     verifyDpop,
@@ -212,13 +146,13 @@ export function openOAuth(deps: OAuthDeps) {
       requests,
       codes,
       consents,
-      noteDocument: documents?.note ?? null,
+      noteDocument: clients.noteDocument,
       findClient,
       readIdTokenHint,
       subjects
     }),
     authorizeQuickly: createQuickAuthorize({
-      recallClient: clientMemory.recallKnown,
+      recallClient: memory.recallKnown,
       codes: createQuickCodeStore({ postgres, freshCodes }),
       issuer
     }),
