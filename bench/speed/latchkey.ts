@@ -96,8 +96,11 @@ export async function startServer(
 function npmStart(): [Record<string, string>, string[]] {
   const words = packageJson.scripts.start.split(' ')
   const node = words.indexOf('node')
-  const env = Object.fromEntries(words.slice(0, node).map((word) => word.split('=')))
-  return [env as Record<string, string>, words.slice(node + 1, -1)]
+  const env = words.slice(0, node).map((word) => {
+    const equalsAt = word.indexOf('=') // a value may have some of its own
+    return [word.slice(0, equalsAt), word.slice(equalsAt + 1)] as const
+  })
+  return [Object.fromEntries(env), words.slice(node + 1, -1)]
 }
 
 /** Imported, and each with the same hash, as the server would have made it. */
