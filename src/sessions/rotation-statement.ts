@@ -68,8 +68,11 @@ const ROTATE_MANY = {
     RETURNING u.at::int AS at, ${TOLD}`
 }
 
-/** So few go off one by one. While more commit, the next ones gather: a second statement would take half of them. */
-const AT_ONCE = 4
+/**
+ * So few go off one by one. While more commit, the next ones gather: fewer would leave Postgres idle where logins keep
+ * all cores busy and every commit waits for its turn.
+ */
+const AT_ONCE = 8
 const MOST = 64
 /** Longer than a commit takes on a good day. Where it takes more, or its row is held, nobody else waits for it. */
 const PATIENCE_MS = 10

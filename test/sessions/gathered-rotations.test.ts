@@ -15,7 +15,7 @@ async function givenSessions(count: number) {
 }
 
 /** As many as go off one by one. */
-let fillers = (await givenSessions(4)).map(({ refreshToken }) => Promise.resolve(refreshToken))
+let fillers = (await givenSessions(8)).map(({ refreshToken }) => Promise.resolve(refreshToken))
 
 /** Sends these while so many others are under way that they gather. */
 async function sendTogether(sessions: Given[]) {
