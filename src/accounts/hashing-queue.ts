@@ -1,6 +1,7 @@
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { PoolUse } from '../platform/pool-use.ts'
 import { addHashingMetrics } from './hashing-metrics.ts'
 
 export type HashingQueue = ReturnType<typeof createHashingQueue>
@@ -20,6 +21,8 @@ export type HashingQueueOptions = {
   /** Whoever has been on the way and in line for so long is refused; without it they wait for their turn. */
   waitMs?: number
   metrics: Metrics
+  /** Told of each hash while it is computed. */
+  inPool?: PoolUse['whileHashing']
 }
 
 /** Of the last hashes that the pace is told from. */
@@ -29,7 +32,7 @@ const FREE_TO_OPEN = 0.25
 
 /** The line for password hashes: a few run at once, no more wait than will have their turn in time. */
 export function createHashingQueue({ metrics, ...options }: HashingQueueOptions) {
-  const { concurrency, queueLength, waitMs = Infinity } = options
+  const { concurrency, queueLength, waitMs = Infinity, inPool } = options
   const gate = createGate(options)
   const hashing = addHashingMetrics(metrics, gate.load)
   let onTheirWay = 0
@@ -49,7 +52,7 @@ export function createHashingQueue({ metrics, ...options }: HashingQueueOptions)
   async function timed<T>(job: () => Promise<T>): Promise<T> {
     const startedAtMs = performance.now()
     try {
-      return await hashing.time(job)
+      return await (inPool === undefined ? hashing.time(job) : inPool(() => hashing.time(job)))
     } finally {
       const tookMs = performance.now() - startedAtMs
       paceMs = paceMs === 0 ? tookMs : paceMs + (tookMs - paceMs) / PACE_OF

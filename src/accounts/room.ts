@@ -69,7 +69,8 @@ export async function openAccounts(deps: AccountsDeps) {
     concurrency: config.argon2Concurrency,
     queueLength: config.argon2QueueLength,
     waitMs: config.argon2WaitMs,
-    metrics: platform.metrics
+    metrics: platform.metrics,
+    inPool: platform.pool.whileHashing
   })
   const { requireStrongPassword, close: closePolicy } = openPasswordPolicy(platform, config)
   const mailTokens = createMailTokenStore({ dataKeys, sealer, clock })

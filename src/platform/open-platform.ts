@@ -9,6 +9,7 @@ import { createSealer } from './keys/sealer.ts'
 import { startLoop } from './loop.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutbound } from './outbound.ts'
+import { createPoolUse } from './pool-use.ts'
 import { addPoolMetrics, addQueryMetrics } from './postgres/query-metrics.ts'
 import { openPostgres } from './postgres.ts'
 import { openReplica } from './replica.ts'
@@ -81,7 +82,7 @@ export async function openPlatform(config: PlatformConfig, onFault: (error: unkn
       await postgres.close()
     }
     const store = { postgres, reader, clock, dataKeys, sealer, ephemeral }
-    return { ...store, metrics, outbound, warmUp, close }
+    return { ...store, metrics, outbound, pool: createPoolUse(), warmUp, close }
   } catch (error) {
     await postgres.close()
     throw error

@@ -1,13 +1,7 @@
-import { sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto'
-import { promisify } from 'node:util'
+import type { KeyObject } from 'node:crypto'
 import { signingParameters, type SigningAlgorithm } from './algorithm.ts'
 import type { KeyRing, RingKey } from './key-ring.ts'
-
-const signAsync: (
-  digest: string | null,
-  data: Buffer,
-  key: KeyObject | SignKeyObjectInput
-) => Promise<Buffer> = promisify(sign)
+import { signInPool, type Sign } from './sign.ts'
 
 /** What tells one kind of our JWTs from every other (RFC 8725 §3.11). */
 export type JwtType = 'at+jwt' | 'JWT' | 'logout+jwt' | 'token-introspection+jwt'
@@ -15,23 +9,20 @@ export type JwtType = 'at+jwt' | 'JWT' | 'logout+jwt' | 'token-introspection+jwt
 export type SignJwt = ReturnType<typeof createJwtSigner>
 
 /** Signs with the key of the hour. */
-export function createJwtSigner(keyRing: KeyRing) {
+export function createJwtSigner(keyRing: KeyRing, sign: Sign = signInPool) {
   const headers = new WeakMap<KeyObject, Map<JwtType, string>>()
 
-  /**
-   * Off the main thread: a signature costs 270 µs and is nearly all that an answer costs.
-   * @param alg of the ring; RS256 where nobody has chosen
-   */
+  /** @param alg of the ring; RS256 where nobody has chosen */
   return async function signJwt(
     typ: JwtType,
     claims: object,
     alg?: SigningAlgorithm
   ): Promise<string> {
     const key = keyRing.signingKey(alg)
-    const body = `${headerOf(key, typ)}.${encode(claims)}`
+    const text = `${headerOf(key, typ)}.${encode(claims)}`
     const { digest, key: parameters } = signingParameters(key.alg, key.privateKey)
-    const signature = await signAsync(digest, Buffer.from(body), parameters)
-    return `${body}.${signature.toString('base64url')}`
+    const signature = await sign({ digest, text, key: parameters })
+    return `${text}.${signature.toString('base64url')}`
   }
 
   function headerOf({ privateKey, alg, kid }: RingKey, typ: JwtType): string {

@@ -10,6 +10,8 @@ import { openKeyRing } from './key-ring.ts'
 import { createRotationStore } from './rotation-store.ts'
 import { createRotation } from './rotation.ts'
 import { createSigningKeyStore } from './key-store.ts'
+import { createSign } from './sign.ts'
+import { createSigningThread } from './signing-thread.ts'
 
 const RELOAD_MS = 500
 /** The first reserve is made so long after the start, which does not wait for it. */
@@ -49,7 +51,7 @@ export async function openSigning(
   config: SigningConfig,
   { record, logKey, onFault }: { record: Audit; logKey: LogKey; onFault: (error: unknown) => void }
 ) {
-  const { clock, metrics } = platform
+  const { clock, metrics, pool } = platform
   const keys = await openKeys(platform, config, record, onFault)
   const { keyRing, rotation, erasePrivateHalves } = keys
   addSigningKeyMetrics(metrics, { keyRing, clock, rules: rotation.rules })
@@ -72,10 +74,11 @@ export async function openSigning(
       }
     }
   })
+  const thread = createSigningThread()
   const stop = async () => {
-    await Promise.all([reload.stop(), rotate.stop(), erase.stop()])
+    await Promise.all([reload.stop(), rotate.stop(), erase.stop(), thread.close()])
   }
-  return { keyRing, signJwt: createJwtSigner(keyRing), stop }
+  return { keyRing, signJwt: createJwtSigner(keyRing, createSign(pool, thread)), stop }
 }
 
 /** The keys as they lie in Postgres: for looking only, none is made. */
