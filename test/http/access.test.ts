@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { openKeyRoom } from '../support/key-room.ts'
 import { operationsOf, type Operation } from '../support/operations.ts'
 import { isProblem } from '../support/problem.ts'
+import { bearer } from '../support/server-sessions.ts'
 
 /** They want a token and take any client's: asking about a token is what they are for. */
 const OPEN_TO_ALL_CLIENTS = ['/auth/verify-token', '/verify-token']
@@ -37,7 +38,6 @@ async function refused(
   }
 }
 
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const NO_ERROR = /^Bearer realm="latchkey"$/
 const INVALID = /^Bearer error="invalid_token"$/
 

@@ -10,6 +10,7 @@ import { operationsOf, sampleBody, type Operation } from '../support/operations.
 import { isProblem } from '../support/problem.ts'
 import { listen } from '../support/raw-http.ts'
 import { outboxEmpty } from '../support/registrations.ts'
+import { bearer } from '../support/server-sessions.ts'
 import { rawRequests, spellings } from '../support/spellings.ts'
 
 const app = await startApp(t)
@@ -22,8 +23,6 @@ await app.sql(`UPDATE users SET roles = '{admin,user}' WHERE id = $1`, [admin.us
 const raw = rawRequests(await listen(app))
 const { ring, platform } = await openKeyRoom(t, app)
 await outboxEmpty(app)
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** The door to somebody who is there: were it open, something would happen. */
 const doorTo = ({ path }: Operation) => path.replaceAll('{id}', victim.user.id)

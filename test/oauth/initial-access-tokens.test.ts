@@ -3,13 +3,13 @@ import { readConfig } from '../../src/config.ts'
 import { ISSUER, startApp, type TestApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
 import { givenAdmin, REDIRECT_URI } from '../support/oauth.ts'
+import { bearer } from '../support/server-sessions.ts'
 
 const app = await startApp(t, {
   DYNAMIC_REGISTRATION: 'token',
   RATE_LIMIT_CLIENT_REGISTRATION_PER_HOUR: '1000'
 })
 const admin = await givenAdmin(app)
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const TOKENS = '/admin/clients/initial-access-tokens'
 
 async function givenToken(policy: object = {}) {

@@ -4,11 +4,10 @@ import { startApp } from '../support/app.ts'
 import { startBehindWire } from '../support/behind-wire.ts'
 import { givenSession, givenUser, refresh } from '../support/builders.ts'
 import { isProblem } from '../support/problem.ts'
+import { bearer } from '../support/server-sessions.ts'
 import { eventsOf, liveOnes, sessionRow } from '../support/session-rows.ts'
 
 const app = await startApp(t)
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function logout(body?: object, headers: Record<string, string> = {}) {
   return app.post('/auth/logout', body, headers)

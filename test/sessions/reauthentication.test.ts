@@ -9,9 +9,9 @@ import {
   refresh
 } from '../support/builders.ts'
 import { atOnce } from '../support/registrations.ts'
+import { bearer } from '../support/server-sessions.ts'
 
 const app = await startApp(t, { ARGON2_QUEUE_LENGTH: '1000', ARGON2_WAIT_MS: '60000' })
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function givenAdmin() {
   const user = await givenUser(app)
