@@ -1,22 +1,13 @@
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import t from 'tap'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts'
 import { applyMigrations } from '../../src/platform/migrate.ts'
 import { openTrail } from '../support/audit-trail.ts'
-
-const ROOT = join(import.meta.dirname, '..', '..')
+import { runDoctor } from '../support/doctor.ts'
 
 void t.test('npm run doctor, beside a development server: all is well, and 0', async (t) => {
   const folder = t.testdir({ keys: {}, data: {} })
   const env = { DATA_DIR: `${folder}/data`, KEYS_DIR: `${folder}/keys` }
-  const doctor = (...args: string[]) => {
-    const options = { cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env } }
-    return spawnSync(process.execPath, ['scripts/doctor.ts', ...args], {
-      ...options,
-      encoding: 'utf8'
-    })
-  }
+  const doctor = (...args: string[]) => runDoctor(env, ...args)
   const empty = doctor()
   t.match(empty, { status: 0, stdout: /DATA_DIR holds no database yet/ })
 

@@ -1,15 +1,15 @@
 import t from 'tap'
-import { examine } from '../../src/ops/doctor/examine.ts'
+import { findingsIn, PRODUCTION } from '../support/doctor.ts'
 import { eventually } from '../support/eventually.ts'
 import { startStreaming } from '../support/faults/streaming.ts'
 import { openDatabase } from '../support/raw-database.ts'
 
 void t.test('a primary, its standby, and what can be wrong with the two', async (t) => {
   const { primary, standby, sql } = await startStreaming(t)
-  const findings = async (check: string, env: Record<string, string> = {}) => {
-    const settings = { DATABASE_URL: primary.url, KEY_ENCRYPTION_KEY: 'ab'.repeat(32), ...env }
-    return (await examine(settings)).filter((finding) => finding.check === check)
-  }
+  const findings = findingsIn({
+    DATABASE_URL: primary.url,
+    KEY_ENCRYPTION_KEY: 'ab'.repeat(32)
+  })
   const replica = { DATABASE_REPLICA_URL: standby.url }
   const reload = async (statement: string) => {
     await sql(statement)
@@ -18,13 +18,7 @@ void t.test('a primary, its standby, and what can be wrong with the two', async 
 
   await t.test('asynchronous: worth knowing, in production a warning', async (t) => {
     t.match(await findings('durability'), [{ level: 'note', says: /no synchronous standby/ }])
-    const production = {
-      NODE_ENV: 'production',
-      ISSUER: 'https://id.example.com',
-      REDIS_URL: 'redis://127.0.0.1:1',
-      SMTP_URL: 'smtp://127.0.0.1:1'
-    }
-    t.match(await findings('durability', production), [{ level: 'warn' }])
+    t.match(await findings('durability', PRODUCTION), [{ level: 'warn' }])
   })
 
   await t.test('a replica that streams, one that does not follow, one that is none', async (t) => {
