@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import t from 'tap'
+import { givenAdministrator } from '../support/administrator.ts'
 import { startApp } from '../support/app.ts'
 import { givenSession, givenUser, holdLocks, PASSWORD, type TestUser } from '../support/builders.ts'
-import { givenAdmin, openBrowser } from '../support/oauth.ts'
+import { openBrowser } from '../support/oauth.ts'
+import { scriptBeside } from '../support/script.ts'
 
 const app = await startApp(t)
-const admin = await givenAdmin(app)
+const { call } = await givenAdministrator(app)
+const users = scriptBeside(app, 'users')
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' }
 
 type Guess = (password: string) => Promise<number>
@@ -48,20 +48,13 @@ const DOORS: Record<string, (user: TestUser) => Promise<Guess>> = {
 }
 
 async function byAdministrator({ id }: TestUser): Promise<void> {
-  const headers = { authorization: `Bearer ${admin}` }
-  const answer = await app.post(`/admin/users/${id}/unlock`, undefined, headers)
+  const answer = await call('POST', `/admin/users/${id}/unlock`)
   if (answer.statusCode !== 200) throw new Error(answer.body)
 }
 
 async function byOperator({ email }: TestUser): Promise<void> {
-  const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
-  const child = spawn(process.execPath, ['scripts/users.ts', 'unlock', email], {
-    cwd: join(import.meta.dirname, '..', '..'),
-    env: { DATABASE_URL, KEY_ENCRYPTION_KEY },
-    stdio: 'ignore'
-  })
-  const [status] = (await once(child, 'close')) as [number | null]
-  if (status !== 0) throw new Error(`unlock ended with ${status}`)
+  const { status, stderr } = await users(['unlock', email])
+  if (status !== 0) throw new Error(`unlock ended with ${status}: ${stderr}`)
 }
 
 for (const [who, unlock] of Object.entries({ byAdministrator, byOperator })) {
