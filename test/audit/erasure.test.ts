@@ -1,20 +1,16 @@
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { claimsOf, freshEmail, givenSession, PASSWORD } from '../support/builders.ts'
 import { openTrail, ORIGIN } from '../support/audit-trail.ts'
+import { scriptBeside } from '../support/script.ts'
 
 const app = await startApp(t)
 const trail = await openTrail(t, app.env)
 
 async function givenAdmin() {
-  const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
   const email = freshEmail()
-  const args = ['scripts/users.ts', 'create', email, '--admin', '--password-stdin']
-  const env = { DATABASE_URL, KEY_ENCRYPTION_KEY }
-  const cwd = join(import.meta.dirname, '..', '..')
-  const made = spawnSync(process.execPath, args, { cwd, env, encoding: 'utf8', input: PASSWORD })
+  const users = scriptBeside(app, 'users')
+  const made = await users(['create', email, '--admin', '--password-stdin'], PASSWORD)
   if (made.status !== 0) throw new Error(made.stderr)
   const session = await givenSession(app, { id: '', email, password: PASSWORD })
   return { ...session, id: claimsOf(session.accessToken)['sub'] as string }

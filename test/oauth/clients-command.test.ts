@@ -1,24 +1,16 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
-import { collect } from '../support/server.ts'
 import { givenCode, postForm, basic, redeem } from '../support/oauth.ts'
 import { eventually } from '../support/eventually.ts'
+import { scriptBeside } from '../support/script.ts'
 
 const app = await startApp(t, { DYNAMIC_REGISTRATION: 'token' })
 
-/** `npm run clients -- …` on the app's own database. */
+const run = scriptBeside(app, 'clients')
+
 async function clients(...args: string[]) {
-  const { DATABASE_URL, KEY_ENCRYPTION_KEY } = app.env
-  const child = spawn(process.execPath, ['scripts/clients.ts', ...args], {
-    cwd: join(import.meta.dirname, '..', '..'),
-    env: { DATABASE_URL, KEY_ENCRYPTION_KEY }
-  })
-  const output = collect(child)
-  const [status] = (await once(child, 'close')) as [number]
-  return { status, output: output() }
+  const { status, stdout, stderr } = await run(args)
+  return { status, output: stdout + stderr }
 }
 
 const shown = (output: string, name: string) =>

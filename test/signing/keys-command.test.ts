@@ -1,34 +1,18 @@
-import { execFile } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { join } from 'node:path'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
 import { headerOf } from '../support/jws.ts'
 import { openKeyRoom } from '../support/key-room.ts'
+import { scriptBeside } from '../support/script.ts'
 
 const app = await startApp(t)
 const { platform, store, ring } = await openKeyRoom(t, app)
 const KID = /[\w-]{43}/
 
-/** `npm run keys -- …args` on the app's own database. */
-function keys(...args: string[]) {
-  const { DATABASE_URL, KEY_ENCRYPTION_KEY, ISSUER } = app.env
-  return new Promise<{ status: unknown; stdout: string; stderr: string }>((resolve) => {
-    execFile(
-      process.execPath,
-      ['scripts/keys.ts', ...args],
-      {
-        cwd: join(import.meta.dirname, '..', '..'),
-        env: { DATABASE_URL, KEY_ENCRYPTION_KEY, ISSUER }
-      },
-      (error, stdout, stderr) => {
-        resolve({ status: error?.code ?? 0, stdout, stderr })
-      }
-    )
-  })
-}
+const run = scriptBeside(app, 'keys')
+const keys = (...args: string[]) => run(args)
 
 async function events(type: string) {
   return app.sql('SELECT details FROM audit_event WHERE type = $1', [type])
