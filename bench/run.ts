@@ -6,7 +6,10 @@ import { installPeers } from './speed/peers-installed.ts'
 import { openPlace } from './speed/place.ts'
 import { readBenchLine } from './speed/command-line.ts'
 import { report, toRows, writeResult } from './speed/report.ts'
-import { betterAuthSubject, latchkeySubject, limitSubject, oidcSubject } from './speed/subjects.ts'
+import { betterAuthSubject } from './speed/subjects/better-auth.ts'
+import { latchkeySubject } from './speed/subjects/latchkey.ts'
+import { limitSubject } from './speed/subjects/limit.ts'
+import { oidcSubject } from './speed/subjects/oidc-provider.ts'
 
 const line = readBenchLine()
 if (line.peers) installPeers()

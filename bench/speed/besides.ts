@@ -6,7 +6,7 @@ import { startDriver } from './load/drive.ts'
 import type { Operation, Subject } from './operations.ts'
 import type { Place } from './place.ts'
 import { peakRssMibOf, rssMibOf } from './process-usage.ts'
-import { latchkeySubject } from './subjects.ts'
+import { latchkeySubject } from './subjects/latchkey.ts'
 
 /** What is no rate: a figure, and the most that the project allows itself. */
 export type Beside = { what: string; value: number; atMost: number; unit: 'ms' | 'MiB' }

@@ -5,13 +5,12 @@ import { promisify } from 'node:util'
 import type { BenchLine } from './command-line.ts'
 import { startDriver, type Driver, type Measured } from './load/drive.ts'
 import type { Scenario } from './load/scenarios.ts'
-import { LIMITS, type Operation, type Subject } from './operations.ts'
+import { CONNECTIONS, LIMITS, type Operation, type Subject } from './operations.ts'
 import type { Place } from './place.ts'
 import { cpuMsOf, rssMibOf, type Program } from './process-usage.ts'
-import type { limitSubject } from './subjects.ts'
+import type { limitSubject } from './subjects/limit.ts'
 
 const run = promisify(execFile)
-export const CONNECTIONS = 32
 const LOAD_PROCESSES = 2
 
 /** One run against one server. CPU is microseconds a request, by program. */

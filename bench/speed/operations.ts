@@ -48,6 +48,9 @@ export type Subject = {
   scenarios: Partial<Record<Operation, () => Promise<Scenario> | Scenario>>
 }
 
+/** How many ask at once, each for somebody of their own. */
+export const CONNECTIONS = 32
+
 export const JSON_TYPE = { 'content-type': 'application/json' }
 export const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' }
 

@@ -6,7 +6,7 @@ import { openLatchkey, startServer, type Latchkey } from '../speed/latchkey.ts'
 import type { Subject } from '../speed/operations.ts'
 import type { Place } from '../speed/place.ts'
 import type { Program } from '../speed/process-usage.ts'
-import { latchkeySubject } from '../speed/subjects.ts'
+import { latchkeySubject } from '../speed/subjects/latchkey.ts'
 
 /** Servers that are asked together, each by as many connections: as much for one process on any side. */
 export type Side = {
