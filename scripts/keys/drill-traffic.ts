@@ -21,8 +21,6 @@ type Token = {
   looks: number
 }
 
-export type Traffic = Awaited<ReturnType<typeof startTraffic>>
-
 /** A service of each ring that fetches tokens all the time, and a verifier like everybody's who is shown them. */
 export async function startTraffic(stage: Stage, speed: number) {
   const { issuer, signingAlgorithms } = stage.config

@@ -82,7 +82,7 @@ export function printEmergency(replacements: Replacement[]): string {
   ].join('\n')
 }
 
-export function date(at: Date | null): string {
+function date(at: Date | null): string {
   return at === null ? '–' : utcMinute(at)
 }
 

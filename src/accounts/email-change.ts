@@ -7,8 +7,6 @@ import type { Failures } from './failures.ts'
 import { requireEmail } from './registration.ts'
 import type { User } from './user.ts'
 
-export type EmailChanges = ReturnType<typeof createEmailChanges>
-
 export type EmailChangesDeps = {
   store: EmailChangeStore
   proveOwnPassword: ProveOwnPassword

@@ -6,8 +6,6 @@ import { toWireUser, type User } from './user.ts'
 /** What is in memory at a time. */
 const PAGE = 500
 
-export type ExportData = ReturnType<typeof createExport>
-
 export type ExportDeps = {
   store: ExportStore
   findEvents: AuditTrail['find']

@@ -2,8 +2,6 @@ import type { Metrics } from '../platform/metrics.ts'
 
 const BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-export type HashingMetrics = ReturnType<typeof addHashingMetrics>
-
 /** What Prometheus is told of the queue that password hashes stand in. */
 export function addHashingMetrics(
   metrics: Metrics,

@@ -4,8 +4,6 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { PoolUse } from '../platform/pool-use.ts'
 import { addHashingMetrics } from './hashing-metrics.ts'
 
-export type HashingQueue = ReturnType<typeof createHashingQueue>
-
 /** What whoever is on the way to a hash holds. */
 export type HashingPlace = {
   /** Where the password is compared, or is not going to be; as often as one likes. */

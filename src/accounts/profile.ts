@@ -6,8 +6,6 @@ import type { ErasureWarrant, ProfileChange, ProfileStore } from './profile-stor
 import type { User } from './user.ts'
 import type { UserStore } from './user-store.ts'
 
-export type Profiles = ReturnType<typeof createProfiles>
-
 export type ProfilesDeps = {
   store: ProfileStore
   users: UserStore

@@ -3,7 +3,7 @@ import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Connection } from '../platform/postgres.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 
-export const RESET_SECONDS = 30 * 60
+const RESET_SECONDS = 30 * 60
 
 export type SendReset = ReturnType<typeof createResetMails>
 

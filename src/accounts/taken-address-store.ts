@@ -72,7 +72,7 @@ export async function findSomebodys(
 }
 
 /** Many addresses as one parameter, and the column to look them up in. */
-export function indexesIn(emailIndexes: AddressIndex[]): { column: Prisma.Sql; asked: Prisma.Sql } {
+function indexesIn(emailIndexes: AddressIndex[]): { column: Prisma.Sql; asked: Prisma.Sql } {
   const column = emailIndexes[0]?.column ?? Prisma.sql`email_index`
   const text = emailIndexes.map(indexHex).join(' ')
   const asked = Prisma.sql`(SELECT decode(hex, 'hex') FROM string_to_table(${text}, ' ') AS hex)`

@@ -54,8 +54,6 @@ const GIVE_UP = {
 }
 
 /** Of a canonical address, what its reservations are told by: the newest first. */
-export type AddressTags = ReturnType<typeof createAddressTags>
-
 export function createAddressTags(dataKeys: DataKeys) {
   return (canonicalEmail: string): Buffer[] =>
     dataKeys

@@ -1,7 +1,5 @@
 import { createGate, type Gate } from './gate.ts'
 
-export type Turns = ReturnType<typeof createTurns>
-
 /** One job at a time per key; up to `queueLength` wait, the next one is refused ({@link GateFullError}). */
 export function createTurns(queueLength: number) {
   const lines = new Map<string, { run: Gate; users: number }>()

@@ -59,8 +59,6 @@ export type OAuthDeps = {
   endSessions: EndSessions
 }
 
-export type OAuth = ReturnType<typeof openOAuth>
-
 /** OAuth 2.0 and OpenID Connect: applications that people let in, and services that come by themselves. */
 export function openOAuth(deps: OAuthDeps) {
   const { platform, config, record, mail, abuse, signing, tokens, accounts, sessions } = deps

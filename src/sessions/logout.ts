@@ -14,8 +14,6 @@ export type LogoutProof = ProvenLogin | { refreshToken: string } | null
 
 type ProvenLogin = { userId: string; sessionId: string }
 
-export type Logout = ReturnType<typeof createLogout>
-
 export type LogoutDeps = {
   store: SessionStore
   dataKeys: DataKeys

@@ -10,8 +10,6 @@ export type AskedRotation = {
   presenter: Presenter
 }
 
-export type TurnGeneration = ReturnType<typeof createGenerationTurner>
-
 /** A person who may go on, and a session that has not ended; `s` is the session and `u` its person. */
 export const ALIVE = `
   s.revoked_at IS NULL AND s.expires_at > latchkey_now() AND s.idle_expires_at > latchkey_now()

@@ -8,7 +8,7 @@ export const JWKS_MAX_AGE_SECONDS = 300
 /** What common verifiers keep them for whatever that header says. */
 export const VERIFIER_CACHE_SECONDS = 600
 /** What two honest clocks may be apart. */
-export const CLOCK_SKEW_SECONDS = 60
+const CLOCK_SKEW_SECONDS = 60
 
 /** The dates of a rotation come from these numbers: no verifier ever meets a key that it cannot know. */
 export function rotationTimeline(longestTokenSeconds = LONGEST_TOKEN_SECONDS): Timeline {

@@ -8,7 +8,7 @@ import { ISSUER, type TestApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
 import { basic, givenClient, givenCode, postForm, redeem } from '../support/oauth.ts'
 
-export const AUDIENCE = 'https://orders.example'
+const AUDIENCE = 'https://orders.example'
 
 /** What a service behind a proxy was asked. Names as it reads them, where `_` and `-` are often the same. */
 export type Seen = { method: string; url: string; headers: Map<string, string>; body: string }

@@ -1,15 +1,9 @@
-import {
-  chromium,
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  type Page
-} from 'playwright-core'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { startApp } from './app.ts'
 import { freePort } from './server.ts'
 
-export type { BrowserContext, Page }
+export type { Page }
 
 /** `npm test` installs it where it is missing; elsewhere the variable says where a Chromium or Chrome is. */
 export const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'

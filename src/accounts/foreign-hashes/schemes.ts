@@ -18,7 +18,7 @@ export const SCHEMES: readonly Scheme[] = [
 ]
 
 /** What our own hashes begin with, and no imported one. */
-export const OWN_PREFIX = '$argon2id$'
+const OWN_PREFIX = '$argon2id$'
 /**
  * Stands before an imported argon2id: its password was hashed as it was typed, ours are brought to one
  * spelling before.

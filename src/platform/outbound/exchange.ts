@@ -15,7 +15,7 @@ export type OutboundRequest = {
 
 export type OutboundResponse = { status: number; headers: Record<string, string>; body: Buffer }
 
-export const MAX_ANSWER_BYTES = 65_536
+const MAX_ANSWER_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 
 export type ExchangeOptions = {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { cookiesOf, fromOwnPage, type Answer } from './call.ts'
 import { LoadEnded, refreshing, type HeldPerson, type HeldSession, type Ledger } from './ledger.ts'
 
-export const PASSWORD = 'sparrow-lantern-42-quartz'
+const PASSWORD = 'sparrow-lantern-42-quartz'
 const MAIL_LOOKS_EVERY_MS = 50
 
 /** The token of the link in the newest mail to an address; null while there is none. */

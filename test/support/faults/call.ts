@@ -22,7 +22,7 @@ const PATIENCE_MS = 15_000
 const agent = new Agent({ keepAlive: true, maxSockets: 512 })
 
 /** What stands for an answer where nobody listens: whoever asks knows that nothing was done. */
-export const REFUSED = { status: 0, headers: {}, body: {}, tookMs: 0 } satisfies Answer
+const REFUSED = { status: 0, headers: {}, body: {}, tookMs: 0 } satisfies Answer
 
 /**
  * Sends `call` to a server that may die under it.

@@ -16,7 +16,7 @@ export type Crowd = {
   pauseMs: number
 }
 
-export const CROWD: Crowd = {
+const CROWD: Crowd = {
   refreshers: 8,
   visitors: 2,
   newcomers: 2,
