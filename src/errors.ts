@@ -112,13 +112,10 @@ const OAUTH_STATUS = {
   server_error: 500,
   temporarily_unavailable: 503,
   // OpenID Connect Core §3.1.2.6
-  interaction_required: 400,
   login_required: 400,
-  account_selection_required: 400,
   consent_required: 400,
   invalid_request_uri: 400,
   invalid_request_object: 400,
-  request_not_supported: 400,
   request_uri_not_supported: 400,
   registration_not_supported: 400,
   // RFC 6750 §3.1
@@ -133,9 +130,8 @@ const OAUTH_STATUS = {
   expired_token: 400,
   // RFC 8707 §2
   invalid_target: 400,
-  // RFC 9449 §5, §7.1
+  // RFC 9449 §5
   invalid_dpop_proof: 400,
-  use_dpop_nonce: 400,
   // Not the specifications', but what a limit per address needs (RFC 6585 §4)
   too_many_requests: 429
 } as const
