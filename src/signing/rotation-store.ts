@@ -3,28 +3,18 @@ import type { Audit } from '../audit/record.ts'
 import { lockForTransaction } from '../platform/locks.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { SigningAlgorithm } from './algorithm.ts'
+import { algorithmsOf, insertKey, ringOf, timeOf } from './key-store.ts'
+import { dropRing, handOver, type Handover } from './ring-change-store.ts'
 import {
   addSeconds,
   knownFrom,
   nextStep,
   NO_DATE,
-  phaseOf,
   ringState,
-  type RingState,
   type RotationRules
 } from './ring-plan.ts'
 import type { NewSigningKey } from './sealed-key.ts'
-import { insertKey, algorithmsOf, ringOf, timeOf, type SigningKeyRow } from './key-store.ts'
 import type { Timeline } from './timeline.ts'
-
-/** A key that takes over: from `activeAt` on it signs, and `previous` only verifies, until `goneAt`. */
-export type Handover = {
-  alg: SigningAlgorithm
-  kid: string
-  activeAt: Date
-  previous: string | null
-  goneAt: Date
-}
 
 export type AdvanceOutcome =
   | { kind: 'none' }
@@ -115,7 +105,7 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       const replacements: Replacement[] = []
       for (const { active, reserve } of rings) {
         const { alg } = active
-        const dropped = await drop(tx, alg, now, at)
+        const dropped = await dropRing(tx, alg, now, at)
         await insertKey(tx, active, now, at)
         await insertKey(tx, reserve, now, NO_DATE)
         replacements.push({ alg, at, dropped, active: active.kid, reserve: reserve.kid })
@@ -123,7 +113,7 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       const isNamed = (alg: string) => rings.some(({ active }) => active.alg === alg)
       const others = reach === 'all' ? (await algorithmsOf(tx)).filter((alg) => !isNamed(alg)) : []
       for (const alg of others) {
-        const dropped = await drop(tx, alg, now, at)
+        const dropped = await dropRing(tx, alg, now, at)
         if (dropped.length > 0) replacements.push({ alg, at, dropped, active: null, reserve: null })
       }
       const { reason, origin } = act
@@ -138,21 +128,6 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       }
       return replacements
     })
-  }
-
-  /** @returns the keys that were not gone, which are from `at` on */
-  async function drop(tx: Transaction, alg: string, now: Date, at: Date): Promise<string[]> {
-    const live = (await ringOf(tx, alg)).filter((row) => phaseOf(row, now) !== 'gone')
-    const dropped = live.map(({ kid }) => kid)
-    await tx.signingKey.updateMany({
-      where: { kid: { in: dropped } },
-      data: { retiringAt: at, goneAt: at }
-    })
-    // Whoever has the keys of today may have those of before: hints by them are believed no more, either.
-    await tx.$executeRaw`
-      UPDATE signing_key SET retiring_at = gone_at
-       WHERE alg = ${alg} AND gone_at <= ${now} AND retiring_at < gone_at`
-    return dropped
   }
 
   /**
@@ -178,28 +153,6 @@ export function createRotationStore({ postgres, record }: RotationStoreDeps) {
       })
       return true
     })
-  }
-
-  /** From `activeAt` on `next` signs; the others are published for as long as what they have signed lives. */
-  async function handOver(
-    tx: Transaction,
-    { active, scheduled }: RingState<SigningKeyRow>,
-    { kid, alg }: Pick<NewSigningKey, 'kid' | 'alg'>,
-    activeAt: Date,
-    timeline: Timeline
-  ): Promise<Handover> {
-    const goneAt = addSeconds(activeAt, timeline.retireSeconds)
-    await tx.signingKey.updateMany({
-      where: {
-        alg,
-        kid: { not: kid },
-        activeAt: { lt: NO_DATE },
-        OR: [{ goneAt: null }, { goneAt: { gt: goneAt } }]
-      },
-      data: { retiringAt: activeAt, goneAt }
-    })
-    await tx.signingKey.update({ where: { kid }, data: { activeAt } })
-    return { alg, kid, activeAt, previous: (scheduled ?? active)?.kid ?? null, goneAt }
   }
 
   async function tell(
