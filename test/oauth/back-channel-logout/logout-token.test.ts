@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createLocalJWKSet, jwtVerify, type JWTPayload } from 'jose'
 import t from 'tap'
 import { ISSUER, startApp } from '../../support/app.ts'
 import { claimsOf, givenSession } from '../../support/builders.ts'
 import { eventually } from '../../support/eventually.ts'
 import { headerOf } from '../../support/jws.ts'
+import { startLogoutListener, type Heard } from '../../support/logout-listener.ts'
 import { givenClient } from '../../support/oauth.ts'
 import {
   givenPerson,
@@ -16,26 +14,7 @@ import {
   refreshAs
 } from '../../support/oauth-grants.ts'
 
-type Heard = { path: string; type: string; token: string; cookie: string | undefined }
-const heard: Heard[] = []
-/** How the application answers, one after another; 200 when there is nothing left. */
-const answers: number[] = []
-const listener = createServer((request, response) => {
-  let body = ''
-  request.on('data', (chunk) => (body += String(chunk)))
-  request.on('end', () => {
-    const { headers, url: path = '' } = request
-    const token = new URLSearchParams(body).get('logout_token') ?? ''
-    heard.push({ path, type: headers['content-type'] ?? '', token, cookie: headers.cookie })
-    response.writeHead(answers.shift() ?? 200).end()
-  })
-}).listen(0, '127.0.0.1')
-await once(listener, 'listening')
-t.teardown(() => {
-  listener.closeAllConnections()
-  listener.close()
-})
-const host = `127.0.0.1:${(listener.address() as AddressInfo).port}`
+const { host, heard, answers } = await startLogoutListener(t)
 const app = await startApp(t, { OUTBOUND_ALLOWED_HOSTS: host })
 const keys = createLocalJWKSet((await app.get('/.well-known/jwks.json')).json())
 

@@ -1,28 +1,12 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
 import { startConformance } from '../../support/conformance.ts'
 import { formOf } from '../../support/http-browser.ts'
 import { encode } from '../../support/jws.ts'
 import { eventually } from '../../support/eventually.ts'
+import { startLogoutListener } from '../../support/logout-listener.ts'
 
-const heard: string[] = []
-const listener = createServer((request, response) => {
-  let body = ''
-  request.on('data', (chunk) => (body += String(chunk)))
-  request.on('end', () => {
-    heard.push(new URLSearchParams(body).get('logout_token') ?? '')
-    response.writeHead(200).end()
-  })
-}).listen(0, '127.0.0.1')
-await once(listener, 'listening')
-t.teardown(() => {
-  listener.closeAllConnections()
-  listener.close()
-})
-const host = `127.0.0.1:${(listener.address() as AddressInfo).port}`
+const { host, heard } = await startLogoutListener(t)
 const op = await startConformance(t, 'query', { OUTBOUND_ALLOWED_HOSTS: host })
 const end = String(op.metadata['end_session_endpoint'])
 const urlOf = (query: Record<string, string>) => `${end}?${new URLSearchParams(query).toString()}`
@@ -114,7 +98,7 @@ void t.test('Back-channel logout OP, oidcc-backchannel-rp-initiated-logout', asy
     op.whoIsAt(browser)
   )
   t.equal(rest.url.href, `${op.home}?state=s`)
-  const token = await eventually('a logout token', () => Promise.resolve(heard[0]))
+  const token = await eventually('a logout token', () => Promise.resolve(heard[0]?.token))
   const keys = createRemoteJWKSet(new URL(String(op.metadata['jwks_uri'])))
   const { payload } = await jwtVerify(token, keys, {
     issuer: op.app.issuer,
