@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { createTestDatabase } from './database.ts'
+import { HIGH_LIMITS } from './high-limits.ts'
 
 export const ISSUER = 'http://localhost:3000'
 
@@ -24,15 +25,7 @@ export async function startApp(t: Test, env: Record<string, string> = {}) {
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
-    ARGON2_WAIT_MS: '60000',
-    RATE_LIMIT_LOGIN_PER_MINUTE: '100000',
-    RATE_LIMIT_REGISTER_PER_HOUR: '100000',
-    RATE_LIMIT_RESET_PER_HOUR: '100000',
-    RATE_LIMIT_DEVICE_PER_HOUR: '100000',
-    RATE_LIMIT_AUTHORIZE_PER_MINUTE: '100000',
-    MAIL_LIMIT_PER_MINUTE: '100000',
-    MAIL_LIMIT_PER_HOUR: '100000',
-    MAIL_LIMIT_PER_DAY: '100000',
+    ...HIGH_LIMITS,
     ...env,
     DATABASE_URL: databaseUrl
   }
