@@ -1,14 +1,13 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings.ts'
+import { givenFolder } from '../support/folder.ts'
 import { KEY, problemsOf, PRODUCTION, refuses } from '../support/settings.ts'
 
 async function givenFile(t: Test, content: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-config-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const folder = await givenFolder(t)
   const path = join(folder, 'secret')
   await writeFile(path, content)
   return path

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freshEmail, PASSWORD, secretsOf } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 import { ask, createLedger, registered, type Ledger } from '../support/ledger.ts'
 import { openDatabase } from '../support/raw-database.ts'
 import { mailsTo } from '../support/registrations.ts'
@@ -21,8 +19,7 @@ const LEASE_SECONDS = 60
 
 /** A server's surroundings, which survive it. */
 async function givenHome(t: Test) {
-  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
-  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const dataDir = await givenFolder(t)
   const { url } = await createTestDatabase(t)
   const env = {
     DATABASE_URL: url,

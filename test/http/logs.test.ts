@@ -1,19 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Client } from 'pg'
 import t from 'tap'
 import { freshEmail, mailTo, secretsOf } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 import { startServer } from '../support/server.ts'
 
 const CANARY = `c4n4ry-${randomBytes(6).toString('hex')}`
 const PASSWORD = `${CANARY}-password-lantern`
 
-const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-logs-'))
-t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+const dataDir = await givenFolder(t)
 const { url: databaseUrl } = await createTestDatabase(t)
 const kek = randomBytes(32).toString('hex')
 const server = await startServer(t, {

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { freshEmail, PASSWORD } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 import { openDatabase } from '../support/raw-database.ts'
 import { outboxEmpty, register } from '../support/registrations.ts'
 import { startServer } from '../support/server.ts'
@@ -81,8 +79,7 @@ void t.test('a hanging connection: holds its own mail, and no other one', async 
 void t.test(
   'a server killed between DATA and its answer: the mail again with the same Message-ID',
   async (t) => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
-    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const dataDir = await givenFolder(t)
     const { url } = await createTestDatabase(t)
     const database = await openDatabase(t, url)
     const sink = await startSmtpSink(t, 'hold-answer')

@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { freshEmail } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { timed } from '../support/timed.ts'
 
@@ -18,8 +16,7 @@ const CONNECTIONS = 24
 const GONE_WITHIN_MS = 8_000
 
 async function givenServer(t: Test): Promise<TestServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-drain-'))
-  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const dataDir = await givenFolder(t)
   return startServer(t, {
     DATABASE_URL: (await createTestDatabase(t)).url,
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('hex'),

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -9,6 +8,7 @@ import { applyMigrations, schemaDrift } from '../../src/platform/migrate.ts'
 import { openTrail, type TestTrail } from '../support/audit-trail.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 
 const PRISMA = join(import.meta.dirname, '../../prisma')
 const FIRST_STEP = '20261121155000'
@@ -121,8 +121,7 @@ function startWriting({ platform: { postgres } }: TestTrail) {
 /** A database as the version before has it. */
 async function givenVersionBefore(t: Test) {
   const { url } = await createEmptyDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-prisma-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const folder = await givenFolder(t)
   await withSteps(folder, (name) => name < FIRST_STEP)
   await applyMigrations({ databaseUrl: url, folder })
   return { url, folder }

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { appendFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
@@ -13,6 +12,7 @@ import {
   schemaDrift
 } from '../../src/platform/migrate.ts'
 import { createEmptyDatabase, createTestDatabase } from '../support/database.ts'
+import { givenFolder } from '../support/folder.ts'
 
 const PRISMA = join(import.meta.dirname, '../../prisma')
 
@@ -154,8 +154,7 @@ void t.test('the audit trail, when somebody would rewrite it: refuses', async (t
 })
 
 async function givenPrismaFolder(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-prisma-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const folder = await givenFolder(t)
   await cp(PRISMA, folder, { recursive: true })
   return folder
 }

@@ -1,13 +1,11 @@
 // npm run test:slow: a mail server that is frozen for a whole minute under registrations.
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { freshEmail, PASSWORD } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 import { openDatabase } from '../support/raw-database.ts'
 import { startServer } from '../support/server.ts'
 import { startSmtpSink } from '../support/smtp-sink.ts'
@@ -25,8 +23,7 @@ const ARRIVAL_MS = 120_000
 void t.test(
   'a mail server frozen for a minute: registering answers in under 500 ms, every mail arrives once',
   async (t) => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
-    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const dataDir = await givenFolder(t)
     const { url } = await createTestDatabase(t)
     const database = await openDatabase(t, url)
     const sink = await startSmtpSink(t)
