@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, request, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request, type IncomingMessage } from 'node:http'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { Test } from 'tap'
 import { ISSUER, type TestApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
+import { listenOnLoopback } from '../support/http-listener.ts'
 import { basic, givenClient, givenCode, postForm, redeem } from '../support/oauth.ts'
 
 const AUDIENCE = 'https://orders.example'
@@ -16,7 +16,7 @@ export type Seen = { method: string; url: string; headers: Map<string, string>; 
 /** A service that believes whatever the proxy in front of it says, and answers what it saw. */
 export async function startBlindService(t: Test) {
   const seen: Seen[] = []
-  const server = createServer((incoming, response) => {
+  const port = await listenOnLoopback(t, (incoming, response) => {
     void readBody(incoming).then((body) => {
       const { method = '', url = '', rawHeaders } = incoming
       const headers = new Map<string, string>()
@@ -26,13 +26,8 @@ export async function startBlindService(t: Test) {
       seen.push({ method, url, headers, body })
       response.writeHead(url === '/broken' ? 500 : 200).end(url)
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
   })
-  return { port: (server.address() as AddressInfo).port, seen }
+  return { port, seen }
 }
 
 async function readBody(incoming: IncomingMessage): Promise<string> {

@@ -1,10 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { startApp } from '../support/app.ts'
 import { claimsOf } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
+import { listenOnLoopback } from '../support/http-listener.ts'
 import { basic, postForm } from '../support/oauth.ts'
 import { startHaproxy, startNginx, type StartProxy } from '../support/proxies.ts'
 import { exchange, listen } from '../support/raw-http.ts'
@@ -171,15 +169,9 @@ async function attack(t: Test, startProxy: StartProxy): Promise<void> {
     })
     t.strictSame(seen, [])
     const odd = { status: 0 }
-    const strange = createServer(({ url }, response) => {
+    const strangePort = await listenOnLoopback(t, ({ url }, response) => {
       response.writeHead(url === '/readyz' ? 200 : odd.status).end()
-    }).listen(0, '127.0.0.1')
-    await once(strange, 'listening')
-    t.teardown(() => {
-      strange.close()
-      strange.closeAllConnections()
     })
-    const { port: strangePort } = strange.address() as AddressInfo
     const other = await startProxy(t, { latchkey: strangePort, service: service.port })
     for (odd.status of [302, 400, 404, 422, 429, 500, 503]) {
       const { status } = await ask(other, '/orders', { headers: bearer(good) })

@@ -1,9 +1,7 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { givenUser, PASSWORD } from '../support/builders.ts'
+import { listenOnLoopback } from '../support/http-listener.ts'
 import { givenClient } from '../support/oauth.ts'
 
 void t.test(
@@ -11,7 +9,7 @@ void t.test(
   async (t) => {
     const app = await startListeningApp(t)
     const posted: string[] = []
-    const shop = createServer((request, response) => {
+    const port = await listenOnLoopback(t, (request, response) => {
       request.setEncoding('utf8')
       let body = ''
       request.on('data', (part: string) => (body += part))
@@ -20,13 +18,8 @@ void t.test(
         response.setHeader('content-type', 'text/html')
         response.end('<!doctype html><title>Shop</title><h1>Back in the shop</h1>')
       })
-    }).listen(0, '127.0.0.1')
-    await once(shop, 'listening')
-    t.teardown(() => {
-      shop.closeAllConnections()
-      shop.close()
     })
-    const redirectUri = `http://127.0.0.1:${(shop.address() as AddressInfo).port}/back`
+    const redirectUri = `http://127.0.0.1:${port}/back`
     const client = await givenClient(app, {
       redirect_uris: [redirectUri],
       require_pkce: false,

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { createServer, request as httpRequest, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request as httpRequest, type RequestListener } from 'node:http'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { openBrowser, openWindow, startListeningApp } from '../support/browser.ts'
 import { freshEmail, givenUser, mailTo, PASSWORD, secretsOf } from '../support/builders.ts'
+import { listenOnLoopback } from '../support/http-listener.ts'
 
 /** Run in the page. */
 const isValid = (input: unknown) => (input as { checkValidity: () => boolean }).checkValidity()
@@ -147,11 +146,5 @@ void t.test('a login that goes on to an application: the policy lets it', async 
 })
 
 async function listen(t: Test, answer: RequestListener): Promise<string> {
-  const server = createServer(answer).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://localhost:${(server.address() as AddressInfo).port}`
+  return `http://localhost:${await listenOnLoopback(t, answer)}`
 }

@@ -1,7 +1,5 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Teardown } from './database.ts'
+import { listenOnLoopback } from './http-listener.ts'
 
 export type ReceivedSpan = {
   traceId: string
@@ -18,19 +16,13 @@ type Payload = { resourceSpans: { scopeSpans: { spans: ReceivedSpan[] }[] }[] }
 /** A collector that takes traces as OTLP over HTTP has them (JSON), and keeps what it got. */
 export async function startOtlpReceiver(t: Teardown) {
   const payloads: { path: string; text: string }[] = []
-  const server = createServer((request, response) => {
+  const port = await listenOnLoopback(t, (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       payloads.push({ path: request.url ?? '', text: Buffer.concat(chunks).toString() })
       response.setHeader('content-type', 'application/json').end('{}')
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
   })
 
   function spans(): ReceivedSpan[] {
@@ -42,7 +34,7 @@ export async function startOtlpReceiver(t: Teardown) {
   }
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     payloads,
     spans,
     /** Everything that came, as it came. */

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { openBrowser, openWindow, startListeningApp } from '../../support/browser.ts'
 import { givenUser } from '../../support/builders.ts'
+import { listenOnLoopback } from '../../support/http-listener.ts'
 import { givenClient } from '../../support/oauth.ts'
 
 const LIBRARY = readFileSync(
@@ -41,17 +39,12 @@ void t.test(
     const app = await startListeningApp(t)
     const browser = await openBrowser(t)
     let page = ''
-    const shop = createServer((request, response) => {
+    const port = await listenOnLoopback(t, (request, response) => {
       const isLibrary = request.url === '/oidc.js'
       response.writeHead(200, { 'content-type': isLibrary ? 'text/javascript' : 'text/html' })
       response.end(isLibrary ? LIBRARY : page)
-    }).listen(0, '127.0.0.1')
-    await once(shop, 'listening')
-    t.teardown(() => {
-      shop.closeAllConnections()
-      shop.close()
     })
-    const origin = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`
+    const origin = `http://127.0.0.1:${port}`
     const client = await givenClient(app, {
       client_name: 'Shop',
       token_endpoint_auth_method: 'none',
