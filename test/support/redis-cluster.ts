@@ -5,8 +5,8 @@ import { promisify } from 'node:util'
 import type { Teardown } from './database.ts'
 import { eventually } from './eventually.ts'
 import { givenFolder } from './folder.ts'
-import { createNode, freePorts, type RedisNode } from './redis-node.ts'
-import { send, start } from './redis.ts'
+import { freePorts } from './free-ports.ts'
+import { createNode, send, start, type RedisNode } from './redis-node.ts'
 
 const run = promisify(execFile)
 const PATIENCE_MS = 30_000

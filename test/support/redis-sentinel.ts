@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Teardown } from './database.ts'
 import { eventually } from './eventually.ts'
 import { givenFolder } from './folder.ts'
-import { createNode, freePorts, type RedisNode } from './redis-node.ts'
-import { answering, send, start } from './redis.ts'
+import { freePorts } from './free-ports.ts'
+import { answering, createNode, send, start, type RedisNode } from './redis-node.ts'
 
 const NAME = 'latchkey'
 const PATIENCE_MS = 30_000
