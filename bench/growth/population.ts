@@ -20,7 +20,7 @@ const LIVE_MS = 28 * DAY_MS
 /** Every so many sessions one was ended by its person. */
 export const REVOKED_EACH = 20
 
-/** The id of the n-th of `count`, evenly over the time before; {@link ID_IN_SQL} gives the same. */
+/** The id of the n-th of `count`, evenly over the time before; {@link idInSql} gives the same. */
 function idAt(kind: keyof typeof SPAN_MS, n: number, count: number, asOfMs: number): string {
   const ms = asOfMs - SPAN_MS[kind] + Math.floor((n * SPAN_MS[kind]) / count)
   const noise = createHash('md5').update(`${kind}${n}`).digest('hex')
