@@ -122,25 +122,3 @@ void t.test('one person, looked at and erased: sessions and events, then nothing
   t.equal((await call('DELETE', `/admin/users/${user.id}`)).statusCode, 200)
   t.equal((await call('GET', `/admin/users/${user.id}`)).statusCode, 404)
 })
-
-void t.test('the audit trail: filtered, by page, and as CSV', async (t) => {
-  const { user } = await givenSession(app)
-  const { events } = (await call('GET', `/admin/audit-logs?user_id=${user.id}`)).json()
-  t.strictSame(
-    events.map((event: { type: string }) => event.type),
-    ['login.succeeded', 'account.verified', 'account.registered']
-  )
-  t.equal(events[0].address, '127.0.0.1')
-  const page = (await call('GET', '/admin/audit-logs?limit=2&type=login.succeeded')).json()
-  t.equal(page.events.length, 2)
-  const rest = (
-    await call(
-      'GET',
-      `/admin/audit-logs?limit=2&type=login.succeeded&cursor=${page.next_cursor as string}`
-    )
-  ).json()
-  t.ok(rest.events[0].id < page.events[1].id)
-  const csv = await call('GET', `/admin/audit-logs?format=csv&user_id=${user.id}`)
-  t.match(csv.headers['content-type'], 'text/csv')
-  t.equal(csv.body.trim().split('\r\n').length, 4)
-})
