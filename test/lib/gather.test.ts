@@ -108,12 +108,12 @@ void t.test(
       while (jobs.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
       jobs[0]!.end()
       const between = (async () => {
-        for (let step = 0; step < steps; step += 1) await null
+        for (let step = 0; step < steps; step += 1) await Promise.resolve()
         return join('x', 'c')
       })()
       jobs[1]!.end()
       await Promise.all(both)
-      while (jobs.length < 3) await null
+      while (jobs.length < 3) await Promise.resolve()
       void join('x', 'd')
       t.strictSame(itemsOf(jobs).slice(2), [['c']], `after ${steps} steps: d waits for c`)
       jobs[2]!.end()
