@@ -11,7 +11,25 @@ const plain = (cookie: string) => app.readPlainCookie({ cookie }, 'session')
 
 /** What a cookie header may be made of; bytes beyond ASCII as Node reads them. */
 const PIECES = [
-  ...[NAME, NAME, NAME, NAME.slice(0, -1), `${NAME}x`, NAME.toUpperCase(), 'other', '__proto__'],
+  ...[
+    `${NAME}=lkb_abc`,
+    `${NAME}=lkb_abc`,
+    `; ${NAME}=lkb_def`,
+    'a=b; ',
+    'a=b; ',
+    '; a=b',
+    '; a=b'
+  ],
+  ...[
+    NAME,
+    NAME,
+    NAME.slice(0, -1),
+    `${NAME}x`,
+    NAME.toUpperCase(),
+    'other',
+    '__proto__',
+    'lkb_abc'
+  ],
   ...[
     '=',
     '=',
@@ -30,7 +48,7 @@ const PIECES = [
     '%',
     '%41'
   ],
-  ...['lkb_abc', 'lkb_abc', 'x', 'a b', '"lkb_abc"', '-', '_', '.', '\xe9']
+  ...['x', '"lkb_abc"', '-', '.', '\xe9']
 ]
 
 /** The same at every run (mulberry32). */
@@ -47,8 +65,8 @@ function createRandom(seed: number): (below: number) => number {
 void t.test('any cookie header: as the plugin reads it, or left to it', (t) => {
   const random = createRandom(1)
   let found = 0
-  for (let n = 0; n < 50_000; n += 1) {
-    const header = Array.from({ length: 1 + random(12) }, () => PIECES[random(PIECES.length)]).join(
+  for (let n = 0; n < 20_000; n += 1) {
+    const header = Array.from({ length: 1 + random(6) }, () => PIECES[random(PIECES.length)]).join(
       ''
     )
     const value = plain(header)
@@ -57,7 +75,7 @@ void t.test('any cookie header: as the plugin reads it, or left to it', (t) => {
     const expected = app.parseCookie(header)[NAME]
     if (value !== expected) t.equal(value, expected, JSON.stringify(header))
   }
-  t.ok(found > 100, `${found} were read`)
+  t.ok(found > 1_000, `${found} were read`)
   t.end()
 })
 
