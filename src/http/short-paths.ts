@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { v4 as uuidv4 } from 'uuid'
 import { HeldRequest } from './held-request.ts'
 import { leaveWithOthers } from './leave-together.ts'
+import { isPiledUp } from './piled-up.ts'
 import { plainFormBytes, plainJsonBytes } from './plain-body.ts'
 import { sendPrebuilt } from './prebuilt.ts'
 import { hasStandingHeaders, type StandingResponse } from './standing-headers.ts'
@@ -154,13 +155,15 @@ export default fp<ShortPathsOptions>(
     const { server } = app
     // Fastify's own comes first; the others only look.
     const [lifecycle] = server.listeners('request') as RequestListener[]
-    if (lifecycle !== undefined && !isTraced) {
+    if (lifecycle !== undefined) {
       server.removeListener('request', lifecycle)
       server.on('request', (request, response) => {
+        if (isPiledUp(request, response)) return
         const goOn = () => {
           lifecycle.call(server, request, response)
         }
-        if (!hasStandingHeaders(response) || !take(request, response, goOn)) goOn()
+        const mayBeShort = !isTraced && hasStandingHeaders(response)
+        if (!mayBeShort || !take(request, response, goOn)) goOn()
       })
     }
     done()

@@ -148,6 +148,37 @@ void t.test('who waits to be told to send the body: told, and answered', async (
   t.strictSame(statuses(answersIn(await exchange(port, pieces))), [100, 200], 'in two')
 })
 
+void t.test(
+  'a hundred requests in one piece: answered; a thousand: the connection is closed',
+  async (t) => {
+    for (const path of ['/livez', '/.well-known/jwks.json']) {
+      const hundred = await answers(get(path).repeat(100) + LAST)
+      t.strictSame(statuses(hundred), Array<number>(101).fill(200), path)
+      const thousand = await exchange(port, get(path).repeat(1_000) + LAST)
+      t.ok(thousand.statusCode === 0 || answersIn(thousand).length <= 200, path)
+    }
+    t.strictSame(statuses(await answers(LAST)), [200], 'others are served')
+  }
+)
+
+void t.test(
+  'hundreds in one connection, each piece after the answers: all are answered',
+  async (t) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    t.teardown(() => socket.destroy())
+    let text = ''
+    let isOver = false
+    socket.on('data', (piece: Buffer) => (text += piece.toString('latin1')))
+    socket.on('close', () => (isOver = true))
+    const answered = () => text.split('HTTP/1.1 200 ').length - 1
+    for (let piece = 1; piece <= 4; piece += 1) {
+      socket.write(get('/livez').repeat(80))
+      await eventually('all answers', () => Promise.resolve(isOver || answered() >= piece * 80))
+      t.equal(answered(), piece * 80)
+    }
+  }
+)
+
 /** Who is refused and does not go away. */
 async function staysOpen(t: Test, bytes: string) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
