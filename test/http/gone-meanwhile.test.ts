@@ -1,5 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { givenAdmin } from '../support/oauth.ts'
@@ -45,3 +47,30 @@ void t.test(
     t.match(trail.json().events, [{ address: '127.0.0.1' }])
   }
 )
+
+/** Sends a request and breaks the connection, and says when it has. */
+const GOING = `
+  const { connect } = require('node:net')
+  const { port, gone } = require('node:worker_threads').workerData
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.write('GET /livez HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n', () => socket.resetAndDestroy())
+  })
+  socket.on('close', () => {
+    Atomics.store(gone, 0, 1)
+    Atomics.notify(gone, 0)
+  })`
+
+void t.test('somebody who has gone before they are let in: nothing is done for them', async (t) => {
+  const addresses: (string | undefined)[] = []
+  app.app.server.on('request', ({ socket }) => addresses.push(socket.remoteAddress))
+  const accepted = once(app.app.server, 'connection')
+  const gone = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(GOING, { eval: true, workerData: { port, gone } })
+  // This thread, which would let them in, does nothing meanwhile.
+  Atomics.wait(gone, 0, 0, 10_000)
+  const [socket] = (await accepted) as [Socket]
+  t.equal(socket.remoteAddress, undefined)
+  if (!socket.closed) await once(socket, 'close')
+  t.strictSame(addresses, [])
+  await worker.terminate()
+})
