@@ -17,6 +17,7 @@ import drain from './http/drain.ts'
 import hashingDoor from './http/hashing-door.ts'
 import jsonBody from './http/json-body.ts'
 import openapi from './http/openapi.ts'
+import peerAddress from './http/peer-address.ts'
 import problems from './http/problems.ts'
 import rateLimits from './http/rate-limits.ts'
 import requestLog from './http/request-log.ts'
@@ -133,6 +134,7 @@ export async function buildApp(config: PlatformConfig) {
   await app.register(requestMetrics, { metrics: platform.metrics })
   await app.register(requestLog)
   await app.register(drain)
+  await app.register(peerAddress)
   await app.register(cookies, { issuer })
   await app.register(securityHeaders, { standing, corsOrigins: config.corsOrigins })
   await app.register(shortPaths, {

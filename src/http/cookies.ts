@@ -67,9 +67,12 @@ function plainCookieOf(header: string, name: string): string | null {
   let found: string | null = null
   for (const pair of header.split(';')) {
     const equalsAt = pair.indexOf('=')
-    if (pair.slice(0, equalsAt).trim() !== name) continue
+    const shown = pair.slice(0, Math.max(equalsAt, 0))
+    if (shown.trim() !== name) continue
+    // With any other blank it is another name, and a browser lets anybody write that: `__Host-` does not guard it.
+    const isPlain = shown === name || shown === ` ${name}`
     const value = pair.slice(equalsAt + 1)
-    if (found !== null || !/^[\w-]+$/.test(value)) return null
+    if (found !== null || !isPlain || !/^[\w-]+$/.test(value)) return null
     found = value
   }
   return found

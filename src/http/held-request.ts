@@ -36,8 +36,9 @@ export class HeldRequest extends IncomingMessage {
     if (this.isComplete) super.push(null)
   }
 
-  /** It was answered: a stream that has ended, with nothing in it. */
+  /** It was answered: a stream that has ended, with nothing in it. What was never held stays as it is. */
   discard(): void {
+    if (!this.isHeld) return
     this.isHeld = false
     this.piece = null
     super.push(null)

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { DocumentedRoute } from './api-reference.ts'
+import { sendPrebuilt } from './prebuilt.ts'
 import { OAuthErrorBody, Problem, UserBody } from './schemas.ts'
 
 export type OpenApiOptions = { issuer: string; version: string }
@@ -59,9 +60,11 @@ export default fp<OpenApiOptions>(
     const hidden = { config: { access: 'public' as const }, schema: { hide: true } }
     app.get('/docs', hidden, showDocs)
     app.get('/docs/*', hidden, showDocs)
+    let document: string | undefined
     app.get('/openapi.json', hidden, async (_request, reply) => {
-      const document = (await openReference()).swagger()
-      return reply.header('access-control-allow-origin', '*').send(document)
+      document ??= JSON.stringify((await openReference()).swagger())
+      reply.header('access-control-allow-origin', '*')
+      return sendPrebuilt(reply, document, 'application/json; charset=utf-8')
     })
     done()
   },

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIPv4 } from 'node:net'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import type { FloodCounter } from '../abuse/flood-limit.ts'
 import { ProblemError } from '../errors.ts'
@@ -43,45 +43,63 @@ export type RateLimitsOptions = {
 /** Per address, on the ephemeral store; 429 says when to come back. */
 export default fp<RateLimitsOptions>(
   async (app: FastifyInstance, { limits, count }) => {
-    const handedOver = new Map<string, FloodCount[]>()
-
-    /** As the plugin names them: the address, then the group. */
-    async function countKey(key: string, { max, windowMs }: Limit): Promise<ShortCount> {
-      const counted = await count('address', key, windowMs)
-      const remaining = Math.max(0, max - counted.count)
-      const resets = Math.ceil(counted.resetsInMs / 1_000)
-      return {
-        isExceeded: counted.count > max,
-        lines: `ratelimit-limit: ${max}\r\nratelimit-remaining: ${remaining}\r\nratelimit-reset: ${resets}\r\n`,
-        handOver: () => {
-          handedOver.set(key, [...(handedOver.get(key) ?? []), counted])
-        }
-      }
-    }
+    /** What was counted of requests that are answered in the lifecycle after all: gone when they are. */
+    const handedOver = new WeakMap<IncomingMessage, FloodCount>()
 
     app.decorate('countShortly', (group, request) => {
       const address = plainAddress(app.addressOf(request))
-      return address === null ? null : countKey(address + group, limits[group])
+      return address === null ? null : countFor(request, address + group, limits[group])
     })
+
+    /** @param key as the plugin names them: the address, then the group */
+    async function countFor(
+      request: IncomingMessage,
+      key: string,
+      { max, windowMs }: Limit
+    ): Promise<ShortCount> {
+      const counted = await count('address', key, windowMs)
+      const { isExceeded, remaining, resets } = judge(counted, max)
+      return {
+        isExceeded,
+        lines: `ratelimit-limit: ${max}\r\nratelimit-remaining: ${remaining}\r\nratelimit-reset: ${resets}\r\n`,
+        handOver: () => handedOver.set(request, counted)
+      }
+    }
+
     app.addHook('onRoute', (route) => {
       const group = route.config?.limit
       if (group === undefined) return
       const { max, windowMs } = limits[group]
       route.config = { ...route.config, rateLimit: { max, timeWindow: windowMs, groupId: group } }
+      route.onRequest = [tellAgain(max), ...[route.onRequest ?? []].flat()]
     })
+
+    /** Says what the plugin says, which passes these by. */
+    function tellAgain(max: number): onRequestHookHandler {
+      return (request, reply, next) => {
+        const counted = handedOver.get(request.raw)
+        if (counted === undefined) {
+          next()
+          return
+        }
+        const { isExceeded, remaining, resets } = judge(counted, max)
+        reply.headers({
+          'ratelimit-limit': max,
+          'ratelimit-remaining': remaining,
+          'ratelimit-reset': resets,
+          ...(isExceeded && { 'retry-after': resets })
+        })
+        next(isExceeded ? tooMany(resets) : undefined)
+      }
+    }
+
     await app.register(rateLimit, {
       global: false,
       ipv6Subnet: 64,
       enableDraftSpec: true,
-      store: storeOn(count, handedOver),
-      errorResponseBuilder: (_request, { ttl }) =>
-        new ProblemError(
-          'too_many_attempts',
-          'Too many requests from your address. Try again later.',
-          {
-            retryAfterSeconds: Math.ceil(ttl / 1_000)
-          }
-        )
+      store: storeOn(count),
+      allowList: ({ raw }) => handedOver.has(raw),
+      errorResponseBuilder: (_request, { ttl }) => tooMany(Math.ceil(ttl / 1_000))
     })
   },
   { name: 'rate-limits', fastify: '5.x' }
@@ -90,19 +108,24 @@ export default fp<RateLimitsOptions>(
 type FloodCount = Awaited<ReturnType<FloodCounter>>
 type Counted = Parameters<FastifyRateLimitStore['incr']>[1]
 
-/** The plugin makes its stores itself, one per route; all of them count in the same place. */
-function storeOn(count: FloodCounter, handedOver: Map<string, FloodCount[]>) {
-  async function countOnce(key: string, windowMs: number): Promise<FloodCount> {
-    const [before, ...more] = handedOver.get(key) ?? []
-    if (before === undefined) return count('address', key, windowMs)
-    if (more.length > 0) handedOver.set(key, more)
-    else handedOver.delete(key)
-    return before
+function judge({ count, resetsInMs }: FloodCount, max: number) {
+  return {
+    isExceeded: count > max,
+    remaining: Math.max(0, max - count),
+    resets: Math.ceil(resetsInMs / 1_000)
   }
+}
 
+function tooMany(retryAfterSeconds: number): ProblemError {
+  const detail = 'Too many requests from your address. Try again later.'
+  return new ProblemError('too_many_attempts', detail, { retryAfterSeconds })
+}
+
+/** The plugin makes its stores itself, one per route; all of them count in the same place. */
+function storeOn(count: FloodCounter) {
   return class EphemeralCounts implements FastifyRateLimitStore {
     incr(key: string, counted: Counted, windowMs: number): void {
-      countOnce(key, windowMs).then(
+      count('address', key, windowMs).then(
         ({ count: current, resetsInMs }) => {
           counted(null, { current, ttl: resetsInMs })
         },

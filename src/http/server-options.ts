@@ -13,6 +13,7 @@ import type { Config } from '../config.ts'
 import { HeldRequest } from './held-request.ts'
 import { lazyCompilers } from './lazy-compilers.ts'
 import { logStream } from './log-stream.ts'
+import { refuseMalformed } from './refuse-malformed.ts'
 import { RequestLogger } from './request-logger.ts'
 import { createStandingResponse, hasStandingHeaders } from './standing-headers.ts'
 
@@ -46,8 +47,9 @@ export function serverOptions(
     childLoggerFactory: (logger, bindings) => new RequestLogger(logger, bindings),
     return503OnClosing: false,
     clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
-      const status = refuseMalformed(error, socket, bareHeaders)
-      if (status !== null) note(this, 'other', status)
+      refuseMalformed(error, socket, bareHeaders, (status) => {
+        note(this, 'other', status)
+      })
     },
     frameworkErrors(_error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
       refuseUnroutable(request, reply, bareHeaders)
@@ -65,41 +67,10 @@ export function serverOptions(
   } satisfies FastifyHttpOptions<Server>
 }
 
-const CLIENT_ERRORS: Record<string, [number, string, string]> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'headers_too_large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'request_timeout']
-}
-
 /** One line and one count, as for every request. */
 function note(app: FastifyInstance, method: string, status: number, reqId?: string): void {
   app.log.info({ reqId, method, route: 'none', status }, 'request')
   app.countUnrouted(method, status)
-}
-
-/** What is refused before there is a request: too slow, too many header bytes, no HTTP. @returns its status */
-function refuseMalformed(
-  error: Error & { code?: string },
-  socket: Socket,
-  bareHeaders: Record<string, string>
-): number | null {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return null
-  }
-  const [status, title, code] = CLIENT_ERRORS[error.code ?? ''] ?? [
-    400,
-    'Bad Request',
-    'invalid_request'
-  ]
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail: `${title}.`, code })
-  const headers = {
-    ...bareHeaders,
-    'content-length': Buffer.byteLength(body),
-    connection: 'close'
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
-  return status
 }
 
 /** A URL that cannot be decoded, or with a longer part than any route has. It is not repeated. */

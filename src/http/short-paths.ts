@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { v4 as uuidv4 } from 'uuid'
 import { HeldRequest } from './held-request.ts'
 import { leaveWithOthers } from './leave-together.ts'
+import { isPiledUp } from './piled-up.ts'
 import { plainFormBytes, plainJsonBytes } from './plain-body.ts'
 import { sendPrebuilt } from './prebuilt.ts'
 import { hasStandingHeaders, type StandingResponse } from './standing-headers.ts'
@@ -92,7 +93,11 @@ export default fp<ShortPathsOptions>(
       const { input } = short
       const startedMs = performance.now()
       const send = (answer: ShortAnswer) => {
-        sendShort(request, response, short.path, answer, startedMs)
+        try {
+          sendShort(request, response, short.path, answer, startedMs)
+        } catch (error) {
+          giveUp(request, error)
+        }
       }
       if (method === 'GET') {
         if (input !== (queryAt < 0 ? 'nothing' : 'query')) return false
@@ -124,11 +129,21 @@ export default fp<ShortPathsOptions>(
       const head = (heads.get(headers) ?? linesOf(response, headers)) + lines + lineOf(location)
       // In Latin-1 head and body leave as they are, in one write.
       const isAscii = Buffer.byteLength(body) === body.length
-      leaveWithOthers(() => {
+      if (request instanceof HeldRequest) request.discard()
+      const leave = () => {
         response.endReady(head, body, isAscii ? 'latin1' : 'utf8')
         const ms = performance.now() - startedMs
         app.noteRequest({ reqId, method, route, status, ms, userId, sessionId })
+      }
+      leaveWithOthers(leave, (error) => {
+        giveUp(request, error)
       })
+    }
+
+    /** An answer that cannot be sent: nobody else catches this, and whoever waits for it is to learn. */
+    function giveUp({ requestId: reqId, socket }: IncomingMessage, error: unknown): void {
+      app.log.error({ err: error, reqId }, 'an answer could not be sent, its connection is closed')
+      socket.destroy()
     }
 
     function linesOf(response: StandingResponse, headers: ShortAnswer['headers']): string {
@@ -140,13 +155,15 @@ export default fp<ShortPathsOptions>(
     const { server } = app
     // Fastify's own comes first; the others only look.
     const [lifecycle] = server.listeners('request') as RequestListener[]
-    if (lifecycle !== undefined && !isTraced) {
+    if (lifecycle !== undefined) {
       server.removeListener('request', lifecycle)
       server.on('request', (request, response) => {
+        if (isPiledUp(request, response)) return
         const goOn = () => {
           lifecycle.call(server, request, response)
         }
-        if (!hasStandingHeaders(response) || !take(request, response, goOn)) goOn()
+        const mayBeShort = !isTraced && hasStandingHeaders(response)
+        if (!mayBeShort || !take(request, response, goOn)) goOn()
       })
     }
     done()
@@ -156,7 +173,7 @@ export default fp<ShortPathsOptions>(
 
 type Send = (answer: ShortAnswer) => void
 
-/** A body is read first: where the request is answered at all, this is done with it. */
+/** A body is read first. */
 function takeBody(
   find: FindShort,
   request: HeldRequest,
@@ -168,13 +185,9 @@ function takeBody(
     goOn()
     request.letGo()
   }
-  const discard = (answer: ShortAnswer) => {
-    request.discard()
-    send(answer)
-  }
   request.hold(lengthBytes, (body) => {
     if (body === null) letGo()
-    else settle(find, request, body.toString('latin1'), discard, letGo)
+    else settle(find, request, body.toString('latin1'), send, letGo)
   })
 }
 

@@ -20,7 +20,7 @@ type Waiting<Item, Result> = {
  * by itself while few are under way; while many are, those that come gather, and go together.
  */
 export function gather<Item, Result>(options: GatherOptions<Item, Result>) {
-  const { atOnce, most, patienceMs, work } = options
+  const { atOnce, most, patienceMs } = options
   let waiting: Waiting<Item, Result>[] = []
   let underWay = 0
   let patience: NodeJS.Timeout | undefined
@@ -31,6 +31,13 @@ export function gather<Item, Result>(options: GatherOptions<Item, Result>) {
       if (underWay < atOnce) startNext()
       else if (waiting.length === 1) patience = setTimeout(startAll, patienceMs)
     })
+  }
+
+  /** What it throws at once is told like what it fails with later. */
+  async function work(items: Item[]): Promise<Result[]> {
+    const results = await options.work(items)
+    if (results.length !== items.length) throw new Error('A job has a result for each item.')
+    return results
   }
 
   /** One job, of those who have waited longest. */
@@ -73,7 +80,8 @@ export function gatherByKey<Item, Result>(options: GatherOptions<Item, Result>) 
     try {
       return await line.join(item)
     } finally {
-      if (line.isIdle()) lines.delete(key)
+      // Of two who are told that it is over, the second may find another one begun since.
+      if (line.isIdle() && lines.get(key) === line) lines.delete(key)
     }
   }
 }

@@ -2,7 +2,7 @@ import { elapsedMs, type Moment } from '../lib/elapsed.ts'
 import { hasSecret, type Client } from './client.ts'
 
 /** A client that was disabled, or changed, is refused within 1 s everywhere (SECURITY T7): this is a quarter of it. */
-const FRESH_MS = 250
+export const FRESH_MS = 250
 /** Long enough to be of use, far too short for a transaction's number to come again. */
 const KNOWN_MS = 60_000
 /** The oldest makes room. */

@@ -1,7 +1,7 @@
 import { moment } from '../lib/elapsed.ts'
 import { shareByKey } from '../lib/share.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import type { ClientMemory } from './client-memory.ts'
+import { FRESH_MS, type ClientMemory } from './client-memory.ts'
 import { isClientId, type Client } from './client.ts'
 
 const COLUMNS: Record<Exclude<keyof Client, 'secretHashes'>, string> = {
@@ -67,7 +67,7 @@ export function isValidSecret(id: string, hash: string): string {
 }
 
 export function createClientStore(postgres: Postgres, memory: ClientMemory) {
-  const read = shareByKey(async (id): Promise<Client | null> => {
+  const read = shareByKey(async (id: string): Promise<Client | null> => {
     const askedAt = moment()
     const [row] = await postgres.query<Row>(FIND, [id])
     if (row === undefined) {
@@ -78,11 +78,12 @@ export function createClientStore(postgres: Postgres, memory: ClientMemory) {
     const client = { ...row.client, secretHashes }
     memory.remember({ client, version: row.version }, askedAt)
     return client
-  })
+  }, FRESH_MS)
 
   /**
    * Of callers at once who ask for one client, the first asks Postgres and all are told: under load a client
-   * is read some thousand times a second less. Nobody is told what was remembered.
+   * is read some thousand times a second less. Nobody is told what was remembered, nor what was asked for before
+   * that: where Postgres is slow, that would be a client as it was long ago.
    * @returns null for a client that is unknown or disabled
    */
   async function find(id: string): Promise<Client | null> {

@@ -2,6 +2,7 @@ import { request as ask, type IncomingMessage } from 'node:http'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
 import { valueOf } from '../support/metrics.ts'
 import { exchange, listen } from '../support/raw-http.ts'
 
@@ -19,6 +20,11 @@ const LISTED = 'https://shop.example'
 
 const app = await startApp(t, { ISSUER: 'https://id.example.com', CORS_ORIGINS: LISTED })
 const port = await listen(app)
+// It is made soon after the start, and changes what is published.
+await eventually('the key in reserve', async () => {
+  const { keys } = (await app.get(PUBLISHED[0]!)).json<{ keys: unknown[] }>()
+  return keys.length === 2
+})
 
 async function get(path: string, headers: Record<string, string> = {}) {
   const all = { host: 'id.example.com', connection: 'close', ...headers }

@@ -76,3 +76,49 @@ void t.test('items of several keys: none waits for, or goes with, those of anoth
   for (const { end } of jobs) end()
   t.strictSame(await Promise.all(all), ['A', 'B', 'C', 'D'])
 })
+
+void t.test(
+  'a job that throws at once, or has too few results: told, and the next runs',
+  async (t) => {
+    let isBad = true
+    const { join, isIdle } = gather<string, string>({
+      atOnce: 1,
+      most: 10,
+      patienceMs: 60_000,
+      work: (items) => {
+        if (isBad) throw new Error('at once')
+        return Promise.resolve(items.slice(1))
+      }
+    })
+    await t.rejects(join('a'), { message: 'at once' })
+    t.ok(isIdle())
+    isBad = false
+    await t.rejects(join('b'), { message: 'A job has a result for each item.' })
+    t.ok(isIdle())
+  }
+)
+
+void t.test(
+  'a line that begins while an older one of its key is told of its end: it stays',
+  async (t) => {
+    for (let steps = 0; steps < 16; steps += 1) {
+      const { jobs, options } = heldJobs()
+      const join = gatherByKey({ ...options, patienceMs: 0 })
+      const both = [join('x', 'a'), join('x', 'b')]
+      while (jobs.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+      jobs[0]!.end()
+      const between = (async () => {
+        for (let step = 0; step < steps; step += 1) await Promise.resolve()
+        return join('x', 'c')
+      })()
+      jobs[1]!.end()
+      await Promise.all(both)
+      while (jobs.length < 3) await Promise.resolve()
+      void join('x', 'd')
+      t.strictSame(itemsOf(jobs).slice(2), [['c']], `after ${steps} steps: d waits for c`)
+      jobs[2]!.end()
+      await between
+      jobs[3]!.end()
+    }
+  }
+)

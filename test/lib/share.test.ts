@@ -58,3 +58,21 @@ void t.test('work that fails: all who wait are told, and the next asks anew', as
   end()
   t.equal(await next, 'a2')
 })
+
+void t.test('work that was begun too long ago: not joined, and the newer one stays', async (t) => {
+  const { work, begun, end } = givenWork()
+  const ask = shareByKey(work, 60_000)
+  const { now } = Date
+  t.teardown(() => (Date.now = now))
+  const first = ask('a')
+  const joined = ask('a')
+  Date.now = () => now() + 61_000
+  const second = ask('a')
+  t.strictSame(begun, ['a', 'a'])
+  end()
+  t.strictSame(await Promise.all([first, joined]), ['a1', 'a1'])
+  const third = ask('a')
+  end()
+  t.strictSame(await Promise.all([second, third]), ['a2', 'a2'])
+  t.equal(begun.length, 2)
+})

@@ -56,6 +56,14 @@ export async function exchange(
   })
 }
 
+/** All that came back on it, one after the other. */
+export function answersIn(all: Omit<RawAnswer, 'tookMs'>): Omit<RawAnswer, 'tookMs'>[] {
+  const length = Number(all.headers['content-length'] ?? 0)
+  const rest = all.body.slice(length)
+  const first = { ...all, body: all.body.slice(0, length) }
+  return rest === '' ? [first] : [first, ...answersIn(parse(rest))]
+}
+
 function parse(text: string): Omit<RawAnswer, 'tookMs'> {
   const [head = '', ...body] = text.split('\r\n\r\n')
   const [status = '', ...lines] = head.split('\r\n')
