@@ -1,15 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import { v4 as uuidv4 } from 'uuid'
-import { readPlainQuery } from '../http/plain-query.ts'
+import { readPlainParameters } from '../http/plain-parameters.ts'
 import type { ShortAnswer } from '../http/short-paths.ts'
 import type { TokenAnswer } from './token-answer.ts'
 import type { TradeCode } from './token-endpoint.ts'
 
 /** What nearly all clients send with a code; whatever else comes is the schema's to judge. */
 const FIELDS = new Set([
-  ...(['grant_type', 'code', 'redirect_uri', 'code_verifier', 'client_id'] as const),
-  'client_secret' as const
-])
+  'grant_type',
+  'code',
+  'redirect_uri',
+  'code_verifier',
+  'client_id',
+  'client_secret'
+] as const)
 
 /** Codes that are traded before the lifecycle. */
 export function createShortCodeTrade(
@@ -26,7 +30,7 @@ export function createShortCodeTrade(
     headers: ShortAnswer['headers']
   ): Promise<ShortAnswer | null> | null {
     const { authorization, dpop } = request.headers
-    const form = dpop === undefined ? readPlainQuery(body, FIELDS) : null
+    const form = dpop === undefined ? readPlainParameters(body, FIELDS) : null
     if (form?.grant_type !== 'authorization_code') return null
     const { grant_type, ...fields } = form
     const who: Pick<ShortAnswer, 'userId' | 'sessionId'> = {}

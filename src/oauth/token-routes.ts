@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { readPlainForm } from '../http/plain-body.ts'
+import { readPlainParameters } from '../http/plain-parameters.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import type { ShortAnswer } from '../http/short-paths.ts'
@@ -8,7 +8,7 @@ import { dpopHeader } from './shown-token.ts'
 import { createShortCodeTrade } from './short-code-trade.ts'
 import type { RecallCaller } from './client-authentication.ts'
 import type { GrantTokens, TokenEndpoint, TradeCode } from './token-endpoint.ts'
-import { SCOPE_LIMIT, TokenAnswerBody, TokenRequest } from './token-schemas.ts'
+import { TokenAnswerBody, TokenRequest } from './token-schemas.ts'
 
 export type TokenRoutesOptions = {
   token: TokenEndpoint
@@ -18,7 +18,7 @@ export type TokenRoutesOptions = {
 }
 
 /** What a service sends that comes by itself; whatever else comes is the schema's to judge. */
-const PLAIN_FIELDS = ['grant_type', 'scope', 'client_id', 'client_secret'] as const
+const PLAIN_FIELDS = new Set(['grant_type', 'scope', 'client_id', 'client_secret'] as const)
 const READY_HEADERS = {
   'access-control-allow-origin': '*',
   'content-type': 'application/json; charset=utf-8',
@@ -40,10 +40,9 @@ export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> 
 
   /** Nothing is spent or begun: the route may have to do it once more. */
   function findForService({ headers }: IncomingMessage, body: string): Promise<ShortAnswer> | null {
-    const form = readPlainForm(body, PLAIN_FIELDS)
+    const form = readPlainParameters(body, PLAIN_FIELDS)
     if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return null
     const { grant_type, ...more } = form
-    if (more.scope !== undefined && more.scope.length > SCOPE_LIMIT) return null
     const client = recallCaller(headers.authorization, more)
     if (client === null) return null
     return grantTokens(client, { grant_type, ...more }, { dpop: undefined, origin: NOWHERE }).then(
