@@ -147,6 +147,7 @@ void t.test(
         '&nonce=%E9',
         '&nonce=%C3%A9',
         '&nonce=%zz',
+        '&nonce=a#b',
         `&nonce=${'n'.repeat(1_025)}`,
         '&%73tate=x',
         '&nonce',
