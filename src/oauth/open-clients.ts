@@ -5,7 +5,11 @@ import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { SpendJti } from './jti-store.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
-import { createClientAuthentication } from './client-authentication.ts'
+import {
+  createClientAuthentication,
+  createProofReader,
+  type RecallCaller
+} from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
 import { createClientMemory } from './client-memory.ts'
@@ -63,9 +67,8 @@ export function openClients(deps: ClientsDeps) {
   const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
 
-  const { authenticateClient, recallCaller } = createClientAuthentication({
+  const authenticateClient = createClientAuthentication({
     findClient,
-    recallClient: memory.recallFresh,
     verifyAssertion: createClientAssertions({
       keysOf,
       spendJti,
@@ -75,6 +78,10 @@ export function openClients(deps: ClientsDeps) {
       )
     })
   })
+
+  const recallFresh = createProofReader(memory.recallFresh)
+  const recallCaller: RecallCaller = (authorization, form) =>
+    recallFresh(authorization, form)?.client ?? null
 
   return {
     memory,
