@@ -166,6 +166,7 @@ async function meet(): Promise<void> {
     await postForm(app, INTROSPECT, { token }, basic(client))
   }
   await postForm(app, INTROSPECT, { token, client_id: poster.id, client_secret: poster.secret! })
+  await postForm(app, INTROSPECT, { token, client_id: open.id })
 }
 
 for (const [door, asks] of Object.entries(ASKS)) {
