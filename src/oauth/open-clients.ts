@@ -3,13 +3,10 @@ import type { Config } from '../config.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { SpendJti } from './jti-store.ts'
+import { createCallerMemory } from './caller-memory.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
-import {
-  createClientAuthentication,
-  createProofReader,
-  type RecallCaller
-} from './client-authentication.ts'
+import { createClientAuthentication, createProofReader } from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
 import { createClientMemory } from './client-memory.ts'
@@ -79,9 +76,8 @@ export function openClients(deps: ClientsDeps) {
     })
   })
 
-  const recallFresh = createProofReader(memory.recallFresh)
-  const recallCaller: RecallCaller = (authorization, form) =>
-    recallFresh(authorization, form)?.client ?? null
+  const { recallFresh } = memory
+  const recallCaller = createCallerMemory(recallFresh, createProofReader(recallFresh))
 
   return {
     memory,
