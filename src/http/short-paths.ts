@@ -92,6 +92,7 @@ export default fp<ShortPathsOptions>(
       const { input } = short
       const startedMs = performance.now()
       const send = (answer: ShortAnswer) => {
+        if (request instanceof HeldRequest) request.discard()
         sendShort(request, response, short.path, answer, startedMs)
       }
       if (method === 'GET') {
@@ -168,13 +169,9 @@ function takeBody(
     goOn()
     request.letGo()
   }
-  const discard = (answer: ShortAnswer) => {
-    request.discard()
-    send(answer)
-  }
   request.hold(lengthBytes, (body) => {
     if (body === null) letGo()
-    else settle(find, request, body.toString('latin1'), discard, letGo)
+    else settle(find, request, body.toString('latin1'), send, letGo)
   })
 }
 

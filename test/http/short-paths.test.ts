@@ -3,7 +3,7 @@ import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
 import { valueOf } from '../support/metrics.ts'
-import { exchange, listen } from '../support/raw-http.ts'
+import { exchange, listen, withBodyThenWithout } from '../support/raw-http.ts'
 
 const PUBLISHED = [
   '/.well-known/jwks.json',
@@ -134,6 +134,17 @@ void t.test(
     t.equal(elsewhere.statusCode, 401)
   }
 )
+
+void t.test('a body that nobody reads: passed over, and the next request answered', async (t) => {
+  for (const path of PUBLISHED) {
+    const { statusCode, body } = await exchange(
+      port,
+      withBodyThenWithout(`GET ${path} HTTP/1.1`, '')
+    )
+    t.equal(statusCode, 200, path)
+    t.match(body, 'HTTP/1.1 200 OK', path)
+  }
+})
 
 void t.test('a drain, what is ready: closes its connection', async (t) => {
   const draining = await startApp(t, app.env)
