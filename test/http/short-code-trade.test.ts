@@ -122,6 +122,7 @@ void t.test('what is no plain form: as the lifecycle has it, and the code is who
   const odd: [Call, string, number][] = [
     [call, '&code=other', 400],
     [call, '&redirect_uri=', 400],
+    [{ ...call, form: { ...call.form, code_verifier: 'x'.repeat(257) } }, '', 400],
     [{ ...call, headers: { authorization: 'Basic !!' } }, '', 401],
     [{ ...call, headers: basic({ id: ours.id, secret: 'wrong' }) }, '', 401],
     [{ ...call, headers: basic({ id: 'nobody', secret: 'wrong' }) }, '', 401],
