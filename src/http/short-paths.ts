@@ -92,7 +92,6 @@ export default fp<ShortPathsOptions>(
       const { input } = short
       const startedMs = performance.now()
       const send = (answer: ShortAnswer) => {
-        if (request instanceof HeldRequest) request.discard()
         sendShort(request, response, short.path, answer, startedMs)
       }
       if (method === 'GET') {
@@ -125,6 +124,7 @@ export default fp<ShortPathsOptions>(
       const head = (heads.get(headers) ?? linesOf(response, headers)) + lines + lineOf(location)
       // In Latin-1 head and body leave as they are, in one write.
       const isAscii = Buffer.byteLength(body) === body.length
+      if (request instanceof HeldRequest) request.discard()
       leaveWithOthers(() => {
         response.endReady(head, body, isAscii ? 'latin1' : 'utf8')
         const ms = performance.now() - startedMs
@@ -157,7 +157,7 @@ export default fp<ShortPathsOptions>(
 
 type Send = (answer: ShortAnswer) => void
 
-/** A body is read first: where the request is answered at all, this is done with it. */
+/** A body is read first. */
 function takeBody(
   find: FindShort,
   request: HeldRequest,
