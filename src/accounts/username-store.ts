@@ -1,10 +1,11 @@
+import { hex } from '../lib/hex.ts'
 import type { AddressIndex } from '../platform/keys/address-index.ts'
 import { Prisma } from '../platform/prisma/client.ts'
 import type { Connection, Transaction } from '../platform/postgres.ts'
 import { byAddress } from './address-statement.ts'
 
-/** Who wants a username: a registration, and the address it is for; a user who has one already is for none. */
-export type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex | null }
+/** Who wants a username: a registration or a user, and the address it is for. */
+type UsernameClaim = { username: string; holderId: string; emailIndex: AddressIndex }
 
 /** Who takes a username for good, and the tags of the address that it may be reserved for. */
 export type AddressClaim = UsernameClaim & { tags: Buffer[] }
@@ -12,7 +13,7 @@ export type AddressClaim = UsernameClaim & { tags: Buffer[] }
 /** Reserves a username for `seconds`. One statement decides: it is free, or its reservation has expired. */
 export async function claimUsername(
   tx: Connection,
-  { username, holderId, seconds }: Omit<UsernameClaim, 'emailIndex'> & { seconds: number }
+  { username, holderId, seconds }: { username: string; holderId: string; seconds: number }
 ): Promise<boolean> {
   return (await tx.query(CLAIM, [username, holderId, seconds])).length === 1
 }
@@ -22,7 +23,7 @@ export async function keepUsername(
   tx: Connection,
   { username, holderId, emailIndex }: UsernameClaim
 ): Promise<boolean> {
-  const values = [emailIndex?.value ?? null, username, holderId]
+  const values = [emailIndex.value, username, holderId]
   return (await tx.query(KEEP(emailIndex), values)).length === 1
 }
 
@@ -102,7 +103,7 @@ export async function takeUsernames(tx: Transaction, claims: AddressClaim[]): Pr
  * registration (username-claim-store.ts), and of reservations that a version before made, who holds it.
  */
 function isFree(claims: AddressClaim[]): Prisma.Sql {
-  const column = claims[0]?.emailIndex?.column ?? Prisma.sql`email_index`
+  const column = claims[0]?.emailIndex.column ?? Prisma.sql`email_index`
   return Prisma.sql`(username.expires_at IS NOT NULL AND
     (username.expires_at <= latchkey_now()
      OR (username.reserved_until > latchkey_now()
@@ -117,7 +118,7 @@ function claimed(claims: AddressClaim[]): Prisma.Sql {
   const rows = claims.map(({ username, holderId, emailIndex, tags }) => ({
     username,
     holder_id: holderId,
-    hex: Buffer.from(emailIndex?.value ?? []).toString('hex'),
+    hex: hex(emailIndex.value),
     tags: tags.map((tag) => tag.toString('hex'))
   }))
   return Prisma.sql`(SELECT username, holder_id, decode(hex, 'hex') AS email_index, tags

@@ -1,5 +1,10 @@
 import { IncomingMessage } from 'node:http'
 
+/** How Node empties a request that nobody has read: under this name since its first releases, though no document says so. */
+const dump = (IncomingMessage.prototype as { _dump?: () => void })._dump
+
+type Parser = { incoming: IncomingMessage | null }
+
 /** Told once: the body, or null where it did not come in one piece together with its head. */
 type Told = (body: Buffer | null) => void
 
@@ -11,6 +16,7 @@ type Told = (body: Buffer | null) => void
 export class HeldRequest extends IncomingMessage {
   private told: Told | null = null
   private isHeld = false
+  private isDone = false
   private isComplete = false
   private piece: Buffer | null = null
 
@@ -36,15 +42,25 @@ export class HeldRequest extends IncomingMessage {
     if (this.isComplete) super.push(null)
   }
 
-  /** It was answered: a stream that has ended, with nothing in it. What was never held stays as it is. */
+  /** It is answered, and nobody will read it: neither what has come nor what may come. */
   discard(): void {
-    if (!this.isHeld) return
     this.isHeld = false
     this.piece = null
-    super.push(null)
+    this.isDone = this.readableLength === 0
+  }
+
+  /** A stream that ends is half a dozen events; what has nothing in it is only taken from the parser. */
+  _dump(): void {
+    if (!this.isDone) {
+      dump?.call(this)
+      return
+    }
+    const { parser } = this.socket as { parser?: Parser | null }
+    if (parser?.incoming === this) parser.incoming = null
   }
 
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+    if (this.isDone) return true
     if (!this.isHeld) return super.push(chunk, encoding)
     if (chunk === null) {
       this.isComplete = true

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { sha256 } from '../lib/secrets.ts'
 import { isPublic, type Client } from './client.ts'
-import type { ClientMemory, KnownClient } from './client-memory.ts'
+import type { KnownClient } from './client-memory.ts'
 
 /** The parameters by which a client may prove itself in a form (RFC 6749 §2.3.1, RFC 7523 §2.2). */
 export type ClientParameters = {
@@ -17,13 +17,10 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** Checks a client's signed assertion and spends its `jti` (RFC 7523 §3). */
 export type VerifyAssertion = (client: Client, assertion: string) => Promise<boolean>
 
-export type AuthenticateClient = ReturnType<typeof createClientAuthentication>['authenticateClient']
-export type RecallCaller = ReturnType<typeof createClientAuthentication>['recallCaller']
+export type AuthenticateClient = ReturnType<typeof createClientAuthentication>
 
 export type ClientAuthenticationDeps = {
   findClient: (id: string) => Promise<Client | null>
-  /** From memory; null where {@link findClient} has to say. */
-  recallClient: (id: string) => Client | null
   verifyAssertion: VerifyAssertion
 }
 
@@ -35,11 +32,10 @@ type Shown =
 /** Who calls: one way of proving it per request, and the way that the client is registered for. */
 export function createClientAuthentication({
   findClient,
-  recallClient,
   verifyAssertion
 }: ClientAuthenticationDeps) {
   /** @throws {OAuthError} `invalid_client`, `invalid_request` when two ways are mixed */
-  async function authenticateClient(
+  return async function authenticateClient(
     authorization: string | undefined,
     form: ClientParameters
   ): Promise<Client> {
@@ -53,22 +49,6 @@ export function createClientAuthentication({
     return client
   }
 
-  /**
-   * The same from memory, for a client that has shown the right secret.
-   * @returns null where {@link authenticateClient} has to say: this says nothing against a caller
-   */
-  function recallCaller(
-    authorization: string | undefined,
-    form: Pick<ClientParameters, 'client_id' | 'client_secret'>
-  ): Client | null {
-    const shown = readOrNull(authorization, form)
-    if (shown === null || !('secret' in shown)) return null
-    const client = recallClient(shown.id)
-    const isCaller =
-      client !== null && client.authMethod === shown.method && isSecretOf(client, shown.secret)
-    return isCaller ? client : null
-  }
-
   async function holds(client: Client, shown: Shown): Promise<boolean> {
     switch (shown.method) {
       case 'client_secret_basic':
@@ -80,8 +60,6 @@ export function createClientAuthentication({
         return isPublic(client)
     }
   }
-
-  return { authenticateClient, recallCaller }
 }
 
 /** A client as it was read before, and how somebody proved to be it: whether both hold is for a statement to say. */
@@ -92,8 +70,17 @@ export type RecalledClient = KnownClient & {
 
 export type RecallProven = ReturnType<typeof createProofReader>
 
-/** The plain ways of proving who calls, against clients that were read before. */
-export function createProofReader(recallClient: ClientMemory['recallKnown']) {
+/**
+ * A client that has shown the right secret, from memory.
+ * @returns null where {@link AuthenticateClient} has to say: this says nothing against a caller
+ */
+export type RecallCaller = (
+  authorization: string | undefined,
+  form: ClientParameters
+) => Client | null
+
+/** The plain ways of proving who calls, against clients that were read before: those that `recallClient` gives. */
+export function createProofReader(recallClient: (id: string) => KnownClient | null) {
   /** @returns null for every other way, and for what is to be refused */
   return function recallProven(
     authorization: string | undefined,

@@ -34,10 +34,10 @@ export function createClientMemory() {
    * announcements, or of this process meanwhile.
    * @returns null where Postgres has to be asked
    */
-  function recallFresh(id: string): Client | null {
+  function recallFresh(id: string): KnownClient | null {
     const known = remembered.get(id)
     if (known === undefined || elapsedMs(known.askedAt) > FRESH_MS) return null
-    return hasSecret(known.client.authMethod) ? known.client : null
+    return hasSecret(known.client.authMethod) ? known : null
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { readPlainForm } from '../http/plain-body.ts'
+import { readPlainParameters } from '../http/plain-parameters.ts'
 import { sendPrebuilt } from '../http/prebuilt.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
@@ -11,15 +11,17 @@ import type { Introspection, IntrospectionAnswer } from './introspection.ts'
 import type { RevokeToken } from './revocation.ts'
 import { CLIENT_PARAMETERS } from './token-schemas.ts'
 
+const TOKEN_LIMIT = 16_384
+
 const TokenForm = Type.Object({
   ...CLIENT_PARAMETERS,
-  token: Type.String({ minLength: 1, maxLength: 16_384 }),
+  token: Type.String({ minLength: 1, maxLength: TOKEN_LIMIT }),
   // A hint is a hint: both kinds are looked for (RFC 7009 §2.1).
   token_type_hint: Type.Optional(Type.String({ maxLength: 128 }))
 })
 
 /** What nearly all callers send; whatever else comes is the schema's to judge. */
-const PLAIN_FIELDS = ['token', 'client_id', 'client_secret'] as const
+const PLAIN_FIELDS = new Set(['token', 'client_id', 'client_secret'] as const)
 const READY_HEADERS = {
   'access-control-allow-origin': '*',
   'content-type': 'application/json; charset=utf-8'
@@ -62,7 +64,7 @@ export const introspectionRoutes: FastifyPluginCallbackTypebox<IntrospectionRout
 
   function findShort({ headers }: IncomingMessage, body: string): ReadyAnswer | null {
     if (headers.accept?.includes(JWT_ANSWER) === true) return null
-    const form = readPlainForm(body, PLAIN_FIELDS)
+    const form = readPlainParameters(body, PLAIN_FIELDS, TOKEN_LIMIT)
     if (form?.token === undefined) return null
     const caller = recallCaller(headers.authorization, form)
     const recalled = caller === null ? undefined : introspection.recall(caller, form.token)

@@ -3,9 +3,10 @@ import type { Config } from '../config.ts'
 import type { Platform } from '../platform/open-platform.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { SpendJti } from './jti-store.ts'
+import { createCallerMemory } from './caller-memory.ts'
 import { createClientAdminStore } from './client-admin-store.ts'
 import { createClientAssertions } from './client-assertion.ts'
-import { createClientAuthentication } from './client-authentication.ts'
+import { createClientAuthentication, createProofReader } from './client-authentication.ts'
 import { createClientFinder } from './client-finder.ts'
 import { createClientKeys } from './client-keys.ts'
 import { createClientMemory } from './client-memory.ts'
@@ -63,9 +64,8 @@ export function openClients(deps: ClientsDeps) {
   const findClient = createClientFinder({ find, documents })
   const keysOf = createClientKeys({ outbound: platform.outbound, clock })
 
-  const { authenticateClient, recallCaller } = createClientAuthentication({
+  const authenticateClient = createClientAuthentication({
     findClient,
-    recallClient: memory.recallFresh,
     verifyAssertion: createClientAssertions({
       keysOf,
       spendJti,
@@ -75,6 +75,9 @@ export function openClients(deps: ClientsDeps) {
       )
     })
   })
+
+  const { recallFresh } = memory
+  const recallCaller = createCallerMemory(recallFresh, createProofReader(recallFresh))
 
   return {
     memory,

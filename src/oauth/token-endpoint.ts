@@ -28,6 +28,8 @@ export type TokenCall = {
   tried?: Promise<TokenAnswer | null> | undefined
 }
 
+type GrantTokensCall = Omit<TokenCall, 'authorization'>
+
 export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>['token']
 export type TradeCode = ReturnType<typeof createTokenEndpoint>['tradeCode']
 /** The endpoint for a client that has proven who it is. */
@@ -50,14 +52,14 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
   /** @throws {OAuthError} */
   async function token(form: TokenRequest, call: TokenCall): Promise<TokenAnswer> {
     // 1. A grant that exists.
-    requireGrant(form)
+    const grant = requireGrant(form)
     if (form.grant_type === 'authorization_code') {
       const quick = await (call.tried ?? tradeCode(form, call))
       if (quick !== null) return quick
     }
     // 2. A client that proves who it is.
     const client = await authenticateClient(call.authorization, form)
-    return grantTokens(client, form, call)
+    return carryOut(grant, client, form, call)
   }
 
   /**
@@ -79,12 +81,20 @@ export function createTokenEndpoint(deps: TokenEndpointDeps) {
   }
 
   /** @throws {OAuthError} */
-  async function grantTokens(
+  function grantTokens(
     client: Client,
     form: TokenRequest,
-    call: Omit<TokenCall, 'authorization'>
+    call: GrantTokensCall
   ): Promise<TokenAnswer> {
-    const grant = requireGrant(form)
+    return carryOut(requireGrant(form), client, form, call)
+  }
+
+  async function carryOut(
+    grant: Grant,
+    client: Client,
+    form: TokenRequest,
+    call: GrantTokensCall
+  ): Promise<TokenAnswer> {
     // 3. A grant that it may use.
     if (!client.grantTypes.includes(form.grant_type as GrantType)) {
       throw new OAuthError('unauthorized_client', 'The client may not use this grant type.')

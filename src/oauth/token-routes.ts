@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { readPlainForm } from '../http/plain-body.ts'
+import { readPlainParameters } from '../http/plain-parameters.ts'
 import { originOf } from '../http/request-origin.ts'
 import { oauthErrors } from '../http/schemas.ts'
 import type { ShortAnswer } from '../http/short-paths.ts'
@@ -8,7 +8,7 @@ import { dpopHeader } from './shown-token.ts'
 import { createShortCodeTrade } from './short-code-trade.ts'
 import type { RecallCaller } from './client-authentication.ts'
 import type { GrantTokens, TokenEndpoint, TradeCode } from './token-endpoint.ts'
-import { SCOPE_LIMIT, TokenAnswerBody, TokenRequest } from './token-schemas.ts'
+import { TokenAnswerBody, TokenRequest } from './token-schemas.ts'
 
 export type TokenRoutesOptions = {
   token: TokenEndpoint
@@ -17,8 +17,18 @@ export type TokenRoutesOptions = {
   recallCaller: RecallCaller
 }
 
-/** What a service sends that comes by itself; whatever else comes is the schema's to judge. */
-const PLAIN_FIELDS = ['grant_type', 'scope', 'client_id', 'client_secret'] as const
+/** What nearly all clients send, with a code or by themselves; whatever else comes is the schema's to judge. */
+const PLAIN_FIELDS = new Set([
+  'grant_type',
+  'scope',
+  'code',
+  'redirect_uri',
+  'code_verifier',
+  'client_id',
+  'client_secret'
+] as const)
+/** Of each of them: the least that the schema lets through. */
+const LONGEST = 256
 const READY_HEADERS = {
   'access-control-allow-origin': '*',
   'content-type': 'application/json; charset=utf-8',
@@ -35,20 +45,26 @@ export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> 
   const codes = createShortCodeTrade(tradeCode, (request) => app.addressOf(request))
 
   function findShort(request: IncomingMessage, body: string) {
-    return codes.findShort(request, body, READY_HEADERS) ?? findForService(request, body)
+    const { grant_type, ...more } = readPlainParameters(body, PLAIN_FIELDS, LONGEST) ?? {}
+    if (request.headers.dpop !== undefined) return null
+    if (grant_type === 'client_credentials') {
+      return findForService(request, { grant_type, ...more })
+    }
+    if (grant_type !== 'authorization_code') return null
+    return codes.findShort(request, { grant_type, ...more }, READY_HEADERS)
   }
 
   /** Nothing is spent or begun: the route may have to do it once more. */
-  function findForService({ headers }: IncomingMessage, body: string): Promise<ShortAnswer> | null {
-    const form = readPlainForm(body, PLAIN_FIELDS)
-    if (form?.grant_type !== 'client_credentials' || headers.dpop !== undefined) return null
-    const { grant_type, ...more } = form
-    if (more.scope !== undefined && more.scope.length > SCOPE_LIMIT) return null
-    const client = recallCaller(headers.authorization, more)
+  function findForService(
+    { headers: { authorization } }: IncomingMessage,
+    form: TokenRequest
+  ): Promise<ShortAnswer> | null {
+    const client = recallCaller(authorization, form)
     if (client === null) return null
-    return grantTokens(client, { grant_type, ...more }, { dpop: undefined, origin: NOWHERE }).then(
-      (answer) => ({ headers: READY_HEADERS, body: JSON.stringify(answer) })
-    )
+    return grantTokens(client, form, { dpop: undefined, origin: NOWHERE }).then((answer) => ({
+      headers: READY_HEADERS,
+      body: JSON.stringify(answer)
+    }))
   }
 
   app.answerShortly('/oauth/token', 'form', findShort)

@@ -9,8 +9,6 @@ const many = (maxLength: number) =>
     ])
   )
 
-export const SCOPE_LIMIT = 2_048
-
 /** How a client may prove itself in a form. */
 export const CLIENT_PARAMETERS = {
   client_id: text(2_048),
@@ -27,7 +25,7 @@ export const TokenRequest = Type.Object({
   redirect_uri: text(2_048),
   code_verifier: text(256),
   refresh_token: text(512),
-  scope: text(SCOPE_LIMIT),
+  scope: text(2_048),
   resource: many(2_048),
   device_code: text(256),
   audience: many(2_048),

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { readBrowserCookie } from '../http/browser-session.ts'
-import { readPlainQuery } from '../http/plain-query.ts'
+import { readPlainParameters } from '../http/plain-parameters.ts'
 import type { ShortAnswer } from '../http/short-paths.ts'
 import {
   PLAIN_PARAMETERS,
@@ -27,7 +27,7 @@ export function createShortAuthorize(
 
   function findShort(request: IncomingMessage, query: string) {
     const claim = openBrowserCookieValue(app.readPlainCookie(request.headers, 'session'))
-    const shown = claim === null ? null : readPlainQuery(query, PLAIN_PARAMETERS)
+    const shown = claim === null ? null : readPlainParameters(query, PLAIN_PARAMETERS)
     const planned = shown === null ? null : plan(shown)
     return claim === null || planned === null ? null : countAndTry(request, planned, claim)
   }

@@ -123,15 +123,16 @@ export async function openKeyRing(deps: KeyRingDeps) {
    * configured (any more), that of RS256.
    */
   function signingKey(alg: SigningAlgorithm = DEFAULT_ALGORITHM): RingKey {
-    const now = clock.now()
-    const active = keys
-      .filter((candidate) => isUsable(candidate, now))
-      .filter((candidate) => phaseOf(candidate, now) === 'active')
-    const key =
-      active.findLast((candidate) => candidate.alg === alg) ??
-      active.findLast((candidate) => candidate.alg === DEFAULT_ALGORITHM)
+    const key = activeKey(alg) ?? activeKey(DEFAULT_ALGORITHM)
     if (key === undefined) throw new Error('No signing key is active: run npm run keys -- list.')
     return key
+  }
+
+  function activeKey(alg: SigningAlgorithm): RingKey | undefined {
+    const now = clock.now()
+    const isActive = (key: KeptKey): key is RingKey =>
+      key.alg === alg && isUsable(key, now) && phaseOf(key, now) === 'active'
+    return keys.findLast(isActive)
   }
 
   /** The key of a `kid` unless it is gone. Only our own rings are ever asked. */

@@ -177,7 +177,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
 }
 
 /** As text: a buffer for every look-up would take longer than the hash. */
-const hashOf = (token: string) => hash('sha256', token, 'base64')
+const hashOf = (token: string) => hash('sha256', token)
 
 function isMeantFor({ aud }: AccessTokenClaims, audience: string | null): boolean {
   if (audience === null) return true

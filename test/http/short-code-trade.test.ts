@@ -4,11 +4,11 @@ import { startApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
 import {
   basic,
+  codeForm,
   givenClient,
   givenCode,
   openBrowser,
   postForm,
-  REDIRECT_URI,
   type TestClient
 } from '../support/oauth.ts'
 import { exchange, listen } from '../support/raw-http.ts'
@@ -37,13 +37,7 @@ type Call = { form: Record<string, string>; headers: Record<string, string> }
 
 /** What a client sends with a new code. */
 async function givenCall(client: TestClient): Promise<Call> {
-  const { code, verifier } = await givenCode(app, client, {}, { browser, user })
-  const form = {
-    grant_type: 'authorization_code',
-    code,
-    redirect_uri: REDIRECT_URI,
-    code_verifier: verifier
-  }
+  const form = codeForm(await givenCode(app, client, {}, { browser, user }))
   if (client === ours) return { form, headers: basic(client) }
   return { form: { ...form, client_id: client.id, client_secret: client.secret! }, headers: {} }
 }
@@ -128,6 +122,7 @@ void t.test('what is no plain form: as the lifecycle has it, and the code is who
   const odd: [Call, string, number][] = [
     [call, '&code=other', 400],
     [call, '&redirect_uri=', 400],
+    [{ ...call, form: { ...call.form, code_verifier: 'x'.repeat(257) } }, '', 400],
     [{ ...call, headers: { authorization: 'Basic !!' } }, '', 401],
     [{ ...call, headers: basic({ id: ours.id, secret: 'wrong' }) }, '', 401],
     [{ ...call, headers: basic({ id: 'nobody', secret: 'wrong' }) }, '', 401],

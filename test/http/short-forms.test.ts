@@ -142,6 +142,16 @@ const ASKS: Record<string, Record<string, Ask>> = {
       body: `${CREDENTIALS}&scope=a:read+${'x'.repeat(2_048)}`,
       headers: as(service)
     },
+    'what comes with a code': {
+      path: TOKEN,
+      body: `${CREDENTIALS}&code=x&redirect_uri=y&code_verifier=z`,
+      headers: as(service)
+    },
+    'a code too long': {
+      path: TOKEN,
+      body: `${CREDENTIALS}&code=${'x'.repeat(257)}`,
+      headers: as(service)
+    },
     'a resource': { path: TOKEN, body: `${CREDENTIALS}&resource=api`, headers: as(service) },
     'a resource of others': {
       path: TOKEN,
@@ -166,6 +176,7 @@ async function meet(): Promise<void> {
     await postForm(app, INTROSPECT, { token }, basic(client))
   }
   await postForm(app, INTROSPECT, { token, client_id: poster.id, client_secret: poster.secret! })
+  await postForm(app, INTROSPECT, { token, client_id: open.id })
 }
 
 for (const [door, asks] of Object.entries(ASKS)) {

@@ -1,10 +1,12 @@
-import { request as ask, type IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { Agent, request as ask, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { givenSession } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
 import { valueOf } from '../support/metrics.ts'
-import { exchange, listen } from '../support/raw-http.ts'
+import { exchange, listen, withBodyThenWithout } from '../support/raw-http.ts'
 
 const PUBLISHED = [
   '/.well-known/jwks.json',
@@ -140,6 +142,32 @@ void t.test(
     t.equal(elsewhere.statusCode, 401)
   }
 )
+
+void t.test('a body that nobody reads: passed over, and the next request answered', async (t) => {
+  for (const path of PUBLISHED) {
+    const { statusCode, body } = await exchange(
+      port,
+      withBodyThenWithout(`GET ${path} HTTP/1.1`, '')
+    )
+    t.equal(statusCode, 200, path)
+    t.match(body, 'HTTP/1.1 200 OK', path)
+  }
+})
+
+void t.test('a connection that waits for its next request: holds none of before', async (t) => {
+  type Held = Socket & { parser?: { incoming: IncomingMessage | null } }
+  const opened = once(app.app.server, 'connection') as Promise<[Held]>
+  const agent = new Agent({ keepAlive: true })
+  const [path] = PUBLISHED
+  const answer = await new Promise<IncomingMessage>((resolve) => {
+    ask({ port, path, agent }, resolve).end()
+  })
+  await answer.toArray()
+  const [socket] = await opened
+  await eventually('nothing held', () => Promise.resolve(socket.parser?.incoming === null))
+  t.notOk(socket.destroyed)
+  agent.destroy()
+})
 
 void t.test('a drain, what is ready: closes its connection', async (t) => {
   const draining = await startApp(t, app.env)

@@ -4,7 +4,7 @@ import { startApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
 import { valueOf } from '../support/metrics.ts'
 import { authorizeUrl, callbackOf, givenClient, openBrowser, pkcePair } from '../support/oauth.ts'
-import { exchange, listen } from '../support/raw-http.ts'
+import { exchange, listen, withBodyThenWithout } from '../support/raw-http.ts'
 
 /** What only a connection has, and what no two answers share. */
 const OF_THE_WIRE = ['date', 'connection', 'keep-alive', 'x-request-id']
@@ -147,6 +147,7 @@ void t.test(
         '&nonce=%E9',
         '&nonce=%C3%A9',
         '&nonce=%zz',
+        '&nonce=a#b',
         `&nonce=${'n'.repeat(1_025)}`,
         '&%73tate=x',
         '&nonce',
@@ -200,6 +201,13 @@ void t.test('a client that was let in: short; taken back: asked again', async (t
   t.match(wider.headers['location'], '/consent')
   await app.sql('DELETE FROM consent WHERE client_id = $1', [theirs.id])
   t.match((await bothWays(t, url, { cookie }, 'taken back')).headers['location'], '/consent')
+})
+
+void t.test('a body that nobody reads: passed over, and the next request answered', async (t) => {
+  const fields = `cookie: ${cookie}\r\n`
+  const answer = await exchange(port, withBodyThenWithout(`GET ${plain} HTTP/1.1`, fields))
+  t.equal(answer.statusCode, 303)
+  t.match(answer.body, 'HTTP/1.1 303 See Other')
 })
 
 void t.test('a client that was changed meanwhile: as it is now', async (t) => {

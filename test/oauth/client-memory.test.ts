@@ -120,4 +120,5 @@ void t.test('a server that changes a client itself: true there at once', async (
   await own('rotate-secret')
   t.equal(await ask(client, '/oauth/token'), 401, 'the oldest is over')
   t.equal(await ask({ ...client, secret: second }, '/oauth/token'), 200)
+  t.equal(await ask(client, '/oauth/token'), 401, 'and stays over')
 })

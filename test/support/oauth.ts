@@ -158,20 +158,24 @@ export async function givenCode(
   return { user, browser, verifier, code }
 }
 
+/** The form that trades a code. */
+export function codeForm({ code, verifier }: { code: string; verifier: string }) {
+  return {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: REDIRECT_URI,
+    code_verifier: verifier
+  }
+}
+
 /** Trades a code. */
 export async function redeem(
   app: TestApp,
   client: TestClient,
-  { code, verifier }: { code: string; verifier: string },
+  given: { code: string; verifier: string },
   more: Record<string, string> = {}
 ) {
-  const form = {
-    grant_type: 'authorization_code',
-    code,
-    redirect_uri: REDIRECT_URI,
-    code_verifier: verifier,
-    ...more
-  }
+  const form = { ...codeForm(given), ...more }
   return client.secret === null
     ? postForm(app, '/oauth/token', { ...form, client_id: client.id })
     : postForm(app, '/oauth/token', form, basic(client))

@@ -77,3 +77,13 @@ function parse(text: string): Omit<RawAnswer, 'tookMs'> {
     body: body.join('\r\n\r\n')
   }
 }
+
+/** A request with a body that nobody has asked for, and after it, on the same connection, one without. */
+export function withBodyThenWithout(line: string, fields: string): Buffer[] {
+  const body = Buffer.alloc(300_000, 'x')
+  const head = `${line}\r\nhost: id.example.com\r\n${fields}`
+  const [first, last] = [`content-length: ${body.length}`, 'connection: close'].map((field) =>
+    Buffer.from(`${head}${field}\r\n\r\n`)
+  ) as [Buffer, Buffer]
+  return [Buffer.concat([first, body.subarray(1)]), Buffer.concat([body.subarray(0, 1), last])]
+}

@@ -21,10 +21,16 @@ export type QuickAuthorizeDeps = {
 
 /** What a request may say for the short way; everything else is for the long one. */
 export const PLAIN_PARAMETERS = new Set([
-  ...(['client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state'] as const),
-  ...(['nonce', 'code_challenge', 'code_challenge_method'] as const)
-])
-const PLAIN: ReadonlySet<string> = PLAIN_PARAMETERS
+  'client_id',
+  'redirect_uri',
+  'response_type',
+  'response_mode',
+  'scope',
+  'state',
+  'nonce',
+  'code_challenge',
+  'code_challenge_method'
+] as const)
 
 /** What is asked for, of a client as it was read before. Nothing has been done for it yet. */
 export type AuthorizePlan = {
@@ -42,8 +48,9 @@ export type AuthorizePlan = {
 export function createQuickAuthorize({ recallClient, codes, issuer }: QuickAuthorizeDeps) {
   /** @returns null for everything that is not that plain: nothing is refused here */
   function plan(shown: AuthorizationParameters): AuthorizePlan | null {
+    const names: ReadonlySet<string> = PLAIN_PARAMETERS
     for (const [name, value] of Object.entries(shown)) {
-      if (value === '' || !PLAIN.has(name)) return null
+      if (value === '' || !names.has(name)) return null
     }
     const { client_id: clientId, redirect_uri: redirectUri, response_mode: mode, state } = shown
     const known = clientId === undefined ? null : recallClient(clientId)
