@@ -6,7 +6,7 @@ import { UnavailableError } from '../../errors.ts'
 export type Statement = { name: string; text: string }
 
 /** @param isNamed false where a pooler gives each transaction another connection */
-export function driverQuery({ name, text }: Statement, values: unknown[], isNamed: boolean) {
+function driverQuery({ name, text }: Statement, values: unknown[], isNamed: boolean) {
   return isNamed ? { name, text, values } : { text, values }
 }
 
