@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../../audit/events.ts'
 import { sealedKeyOf } from '../../audit/event-row.ts'
+import { uuidv7At } from '../../lib/random.ts'
 import { randomToken, sha256 } from '../../lib/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Connection, Postgres } from '../../platform/postgres.ts'
@@ -116,11 +116,7 @@ export function createCodeStore(deps: CodeStoreDeps) {
     if (code?.clientId !== clientId) return { kind: 'unusable', reason: 'no such code' }
     const refusal = refusalOf(code, presented)
     if (refusal !== null) {
-      const burnt = await postgres.query(BURN, [
-        hash,
-        clientId,
-        uuidv7({ msecs: clock.now().getTime() })
-      ])
+      const burnt = await postgres.query(BURN, [hash, clientId, uuidv7At(clock.now())])
       return burnt.length > 0 ? refusal : judge(hash, origin)
     }
     const begun = await beginGrant(REDEEM, hash, code, presented, origin)
