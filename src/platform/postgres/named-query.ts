@@ -1,4 +1,4 @@
-import pg, { types, type Connection } from 'pg'
+import pg, { types, type Connection, type PoolClient } from 'pg'
 import type { Statement } from './connection.ts'
 
 type Column = { name: string; parse: (text: string) => unknown }
@@ -36,6 +36,7 @@ export class NamedQuery<Row> {
   /** What has come so far. */
   readonly rows: Row[] = []
   private known = new Map<string, Column[]>()
+  private columns: Column[] | undefined
   private fault: Error | null = null
 
   constructor({ name, text }: Statement, values: unknown[]) {
@@ -58,13 +59,14 @@ export class NamedQuery<Row> {
     }
     this.known = described.get(connection) ?? this.known
     described.set(connection, this.known)
+    this.columns = this.known.get(name)
     stream.cork()
     if (before === undefined) {
       connection.parse({ name, text, types: [] }, true)
       submittedNamedStatements[name] = text
     }
     connection.bind({ statement: name, values }, true)
-    if (!this.known.has(name)) connection.describe({ type: 'P', name: '' }, true)
+    if (this.columns === undefined) connection.describe({ type: 'P', name: '' }, true)
     connection.execute(null, true)
     connection.sync()
     stream.uncork()
@@ -72,20 +74,19 @@ export class NamedQuery<Row> {
   }
 
   handleRowDescription({ fields }: RowDescription): void {
-    const columns = fields.map(({ name, dataTypeID }) => ({
-      name,
-      parse: parserOf(dataTypeID, 'text')
-    }))
-    this.known.set(this.name, columns)
+    this.remember(
+      fields.map(({ name, dataTypeID }) => ({ name, parse: parserOf(dataTypeID, 'text') }))
+    )
   }
 
   handleDataRow({ fields }: DataRow): void {
+    const { columns = [] } = this
     const row: Record<string, unknown> = {}
     try {
-      for (const [at, { name, parse }] of this.known.get(this.name)?.entries() ?? []) {
-        const text = fields[at] ?? null
-        row[name] = text === null ? null : parse(text)
-      }
+      fields.forEach((text, at) => {
+        const column = columns[at]
+        if (column !== undefined) row[column.name] = text === null ? null : column.parse(text)
+      })
     } catch (error) {
       // Told at the end: whoever throws here throws at the socket.
       this.fault = error as Error
@@ -95,7 +96,7 @@ export class NamedQuery<Row> {
 
   handleCommandComplete(): void {
     // One without rows has no description.
-    if (!this.known.has(this.name)) this.known.set(this.name, [])
+    if (this.columns === undefined) this.remember([])
   }
 
   handleReadyForQuery(): void {
@@ -105,4 +106,29 @@ export class NamedQuery<Row> {
   handleError(error: Error): void {
     this.callback?.(error)
   }
+
+  private remember(columns: Column[]): void {
+    this.columns = columns
+    this.known.set(this.name, columns)
+  }
+}
+
+/** Runs it on a connection that is held. One that was given up keeps its connection busy: that is closed. */
+export function askByName<Row>(
+  client: PoolClient,
+  statement: Statement,
+  values: unknown[]
+): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    const query = new NamedQuery<Row>(statement, values)
+    query.callback = (error, result) => {
+      if (error === null) {
+        resolve(result?.rows ?? [])
+        return
+      }
+      if (error.message === 'Query read timeout') void client.end()
+      reject(error)
+    }
+    void client.query(query)
+  })
 }
