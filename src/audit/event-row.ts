@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
@@ -22,7 +22,7 @@ export function createEventRows({ sealer, clock }: EventRowsDeps) {
   /** @param keys of those whose addresses are in the event */
   return function rowOf(event: AuditEvent, keys: PersonKeys) {
     const at = clock.now()
-    const id = uuidv7({ msecs: at.getTime() })
+    const id = uuidv7At(at)
     const { type, origin, userId, actorId, sessionId, clientId, details } = event
     const sealed = origin && sealAddress(origin.address, id, addressOwner(event), keys)
     return {

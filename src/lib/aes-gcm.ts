@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { takeRandomBytes } from './random.ts'
 import { secretKeyOf } from './secret-key.ts'
 
 const VERSION = 1
@@ -15,7 +16,7 @@ export type NamedKey = { id: string; key: Buffer }
  * @param place what the bytes belong to, authenticated with them: a sealed value copied elsewhere does not open
  */
 export function seal({ id, key }: NamedKey, plaintext: Buffer, place: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = takeRandomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', secretKeyOf(key), nonce, {
     authTagLength: TAG_BYTES
   })

@@ -1,4 +1,5 @@
-import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, randomInt, timingSafeEqual } from 'node:crypto'
+import { takeRandomBytes } from './random.ts'
 import { secretKeyOf } from './secret-key.ts'
 
 /** No 0, 1, I, O: nothing that is read out or typed wrong. 32 characters, so one is worth 5 bits. */
@@ -7,7 +8,7 @@ const CODE_LENGTH = 8
 
 /** 256 random bits, URL-safe: 43 characters. */
 export function randomToken(): string {
-  return randomBytes(32).toString('base64url')
+  return takeRandomBytes(32).toString('base64url')
 }
 
 export function sha256(value: string | Uint8Array): Buffer {

@@ -4,13 +4,13 @@ import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
 import {
   createConnectionWatch,
-  driverQuery,
   lendConnection,
   runOnConnection,
   type Connection,
   type Statement
 } from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
+import { NamedQuery } from './postgres/named-query.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
 import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
@@ -109,8 +109,9 @@ export function openPostgres(options: PostgresOptions) {
     statement: Statement,
     values: unknown[]
   ): Promise<Row[]> {
-    const asked = driverQuery(statement, values, namedStatements)
-    const result = await guard('statement', () => inTime(pool.query<Row>(asked)))
+    const asked = () =>
+      namedStatements ? new NamedQuery(statement, values) : { text: statement.text, values }
+    const result = await guard('statement', () => inTime(pool.query<Row>(asked())))
     return result.rows
   }
 

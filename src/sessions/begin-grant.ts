@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import { insertEvents, type ComposeEvent } from '../audit/event-row.ts'
+import { takeRandomBytes, uuidv7At } from '../lib/random.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
@@ -66,8 +65,8 @@ export function createGrantBeginner(deps: GrantBeginnerDeps) {
     more: unknown[] = []
   ): Promise<BegunGrant> {
     const { clientId, userId, parentId, scope, audience, authTime, amr, sealedKey } = source
-    const id = uuidv7({ msecs: clock.now().getTime() })
-    const secret = randomBytes(32)
+    const id = uuidv7At(clock.now())
+    const secret = takeRandomBytes(32)
     const event = { type: 'grant.begun', origin, userId, sessionId: id, clientId } as const
     const [row] = await postgres.query<Begun | { rotatedAt: null }>(statement, [
       hash,

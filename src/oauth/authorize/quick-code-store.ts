@@ -4,7 +4,8 @@ import type { Postgres } from '../../platform/postgres.ts'
 import type { BrowserClaim } from '../../sessions/browser-cookie.ts'
 import { isStale, liveLogin } from '../../sessions/live-login.ts'
 import { isAsKnown } from '../client-store.ts'
-import { CODE_SECONDS, type KeptCode, type NewCode } from './code-store.ts'
+import type { KeptCode, NewCode } from './code.ts'
+import { CODE_SECONDS } from './code-statements.ts'
 import type { FreshCodes } from './fresh-codes.ts'
 
 /** A code as far as it is known before its login is. */

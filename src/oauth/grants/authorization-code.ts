@@ -1,6 +1,7 @@
 import { OAuthError } from '../../errors.ts'
 import type { RevocationFeed } from '../../tokens/revocation-feed.ts'
-import type { CodeStore, PresentedCode, RedeemOutcome } from '../authorize/code-store.ts'
+import type { PresentedCode } from '../authorize/code.ts'
+import type { CodeStore, RedeemOutcome } from '../authorize/code-store.ts'
 import type { Client } from '../client.ts'
 import type { RecallProven } from '../client-authentication.ts'
 import { heldAudience, listOf } from '../resources.ts'

@@ -1,14 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Client, ClientBase, Pool, PoolClient, QueryResultRow } from 'pg'
 import { UnavailableError } from '../../errors.ts'
+import { askByName } from './named-query.ts'
 
 /** One prepared statement: `name` is what Postgres keeps its plan under, per connection. */
 export type Statement = { name: string; text: string }
-
-/** @param isNamed false where a pooler gives each transaction another connection */
-export function driverQuery({ name, text }: Statement, values: unknown[], isNamed: boolean) {
-  return isNamed ? { name, text, values } : { text, values }
-}
 
 /** One connection, within a transaction that ends with the work. */
 export type Connection = {
@@ -25,14 +21,15 @@ export type ConnectionOptions = {
 
 /** Runs `work` with a connection that is of use to it alone, and only until it ends. */
 export async function lendConnection<T>(
-  client: ClientBase,
+  client: PoolClient,
   { namedStatements, limitMs }: ConnectionOptions,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
   let endsAtMs = performance.now() + limitMs
   async function query<Row extends QueryResultRow>(statement: Statement, values: unknown[]) {
     if (performance.now() >= endsAtMs) throw new UnavailableError('the transaction is over')
-    return (await client.query<Row>(driverQuery(statement, values, namedStatements))).rows
+    if (namedStatements) return askByName<Row>(client, statement, values)
+    return (await client.query<Row>({ text: statement.text, values })).rows
   }
   try {
     const result = await work({ query })
