@@ -8,6 +8,7 @@ import {
   lendConnection,
   runOnConnection,
   type Connection,
+  type HotTransaction,
   type Statement
 } from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
@@ -17,7 +18,7 @@ import { createStatementNames, tryStatementNames } from './postgres/statement-na
 import { Prisma, PrismaClient } from './prisma/client.ts'
 import { within } from './within.ts'
 
-export type { Connection, Statement } from './postgres/connection.ts'
+export type { Connection, HotTransaction, Statement } from './postgres/connection.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
 export type Transaction = Prisma.TransactionClient & Connection
@@ -126,14 +127,9 @@ export function openPostgres(options: PostgresOptions) {
    * The same for what happens all the time: on the driver alone, by named statements.
    * @param work may run again from its start, as in {@link transaction}
    */
-  async function hotTransaction<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
-    return guard('transaction', () =>
-      runOnConnection(
-        pool,
-        (client) => lendConnection(client, { namedStatements, limitMs: TRANSACTION_MS }, work),
-        TRANSACTION_MS
-      )
-    )
+  async function hotTransaction<T>(work: (tx: HotTransaction) => Promise<T>): Promise<T> {
+    const options = { namedStatements, limitMs: TRANSACTION_MS }
+    return guard('transaction', () => runOnConnection(pool, work, options))
   }
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */
