@@ -92,8 +92,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
     origin: RequestOrigin
   ): Promise<{ session: BrowserRow; ended: EndedSession[] } | null> {
     return postgres.hotTransaction(async (tx) => {
-      const person = await holdPerson(tx, login.userId, proof.passwordHash)
-      if (person === null) return null
+      if (!(await holdPerson(tx, login.userId, proof.passwordHash))) return null
       const former = login.current === null ? null : await lockLive(tx, login.current)
       if (former?.userId === login.userId) {
         return { session: await renew(tx, former.id, login, origin), ended: [] }
@@ -103,7 +102,6 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
       const { userId, secret, amr, device } = login
       const begun = await beginSession(
         tx,
-        person,
         {
           userId,
           secret,
@@ -113,10 +111,10 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
           scope: FIRST_PARTY_SCOPE,
           delivery: 'browser'
         },
-        proof.isKnownDevice,
+        proof,
         origin
       )
-      return { session: begun.session, ended: [...ended, ...begun.ended] }
+      return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
     })
   }
 

@@ -17,6 +17,7 @@ export type PasswordLogin = {
 export type ProvenLogin = {
   user: User
   passwordHash: string
+  sealedKey: Uint8Array | null
   isKnownDevice: boolean
   /** Makes the cookie of a browser that is not known yet. */
   rememberDevice: (() => Promise<string>) | null
@@ -47,9 +48,10 @@ export function createLoginProof(deps: LoginProofDeps) {
     begin?: BeginWith<ProvenLogin>
   ): Promise<ProvenLogin> {
     const device = { isKnown: false }
-    const loginOf = ({ user, passwordHash }: Proven): ProvenLogin => ({
+    const loginOf = ({ user, passwordHash, sealedKey }: Proven): ProvenLogin => ({
       user,
       passwordHash,
+      sealedKey,
       isKnownDevice: device.isKnown,
       rememberDevice: device.isKnown ? null : () => devices.remember(user.id, passwordHash)
     })
