@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import t from 'tap'
 import { createAudit } from '../../src/audit/record.ts'
 import { createAuditTrail } from '../../src/audit/trail.ts'
@@ -10,6 +11,7 @@ import { createNewDevices } from '../../src/sessions/new-device.ts'
 import { createSessionStore } from '../../src/sessions/session-store.ts'
 import { startApp } from '../support/app.ts'
 import { givenUser } from '../support/builders.ts'
+import { eventually } from '../support/eventually.ts'
 import { openKeyRoom, OPERATOR } from '../support/key-room.ts'
 
 const LIMIT = 3
@@ -152,6 +154,31 @@ void t.test(
     t.strictSame(await app.sql('SELECT key FROM guess_lane'), [{ key: other }])
   }
 )
+
+void t.test('the lane on which the password was shown: is free until the commit', async (t) => {
+  const { id } = await givenUser(app)
+  const proof = { ...(await proofOf(id, await hashOf(id))), isKnownDevice: false }
+  await store.create(sessionOf(id), proof, OPERATOR)
+  const lane = randomBytes(32)
+  await app.sql('INSERT INTO guess_lane (key, failures, updated_at) VALUES ($1, 1, now())', [lane])
+  const holder = new pg.Client(app.databaseUrl)
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('BEGIN')
+  // The mail about a new device is counted after the session was written.
+  await holder.query('LOCK TABLE attempt_counter IN EXCLUSIVE MODE')
+  const phone = { ...sessionOf(id), device: 'a phone that nobody knows' }
+  const creating = store.create(phone, proof, OPERATOR, lane)
+  await eventually('the count of mails, waiting', async () => {
+    const text = `SELECT FROM pg_locks WHERE relation = 'attempt_counter'::regclass AND NOT granted`
+    return (await app.sql(text)).length > 0
+  })
+  const taken = 'SELECT key FROM guess_lane WHERE key = $1 FOR UPDATE SKIP LOCKED'
+  t.strictSame((await holder.query(taken, [lane])).rows, [{ key: lane }])
+  await holder.query('ROLLBACK')
+  t.ok(await creating)
+  t.strictSame(await app.sql('SELECT FROM guess_lane WHERE key = $1', [lane]), [])
+})
 
 const BARRED = {
   'the password was replaced': `password_hash = 'another'`,
