@@ -18,6 +18,7 @@ import { createStatementNames, tryStatementNames } from './postgres/statement-na
 import { Prisma, PrismaClient } from './prisma/client.ts'
 import { within } from './within.ts'
 
+export { endOf } from './postgres/connection.ts'
 export type { Connection, HotTransaction, Statement } from './postgres/connection.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */

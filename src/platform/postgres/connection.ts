@@ -25,6 +25,16 @@ export type HotTransaction = Connection & {
   atEnd: (statement: Statement, values: unknown[]) => void
 }
 
+/** For those who ask for what gives no rows: they ask it at the end. */
+export function endOf({ atEnd }: HotTransaction): Connection {
+  return {
+    query(statement, values) {
+      atEnd(statement, values)
+      return Promise.resolve([])
+    }
+  }
+}
+
 export type ConnectionOptions = {
   /** Off where a pooler gives each transaction another connection. */
   namedStatements: boolean
