@@ -1,5 +1,7 @@
-/**
- * Clears a lane of guesses, as part of a statement that begins what a right one is for.
- * @param key the parameter that holds its key; NULL clears none
- */
-export const clearLane = (key: string) => `DELETE FROM guess_lane WHERE key = ${key}::bytea`
+import type { Statement } from '../platform/postgres.ts'
+
+/** Clears a lane of guesses, in the transaction that begins what a right one is for. $1 is its key. */
+export const CLEAR_LANE: Statement = {
+  name: 'guess_lane_clear_one',
+  text: 'DELETE FROM guess_lane WHERE key = $1'
+}

@@ -10,7 +10,7 @@ import type { SealLockNotice } from './mail-requests.ts'
 import type { HashingPlace } from './hashing-queue.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import { isUsername, type User } from './user.ts'
-import type { StoredCredentials, UserStore } from './user-store.ts'
+import type { LoginCredentials, StoredCredentials, UserStore } from './user-store.ts'
 
 /** How somebody names themselves at the login. */
 export type Identifier = { email: string } | { username: string }
@@ -18,7 +18,7 @@ export type Identifier = { email: string } | { username: string }
 const LOGINS_WINDOW_MS = 5 * 60_000
 
 /** A person, and the hash that their password stood for: what follows holds only while it does. */
-export type Proven = { user: User; passwordHash: string }
+export type Proven = { user: User; passwordHash: string; sealedKey: Uint8Array | null }
 
 /** Begins what a right password is for, and says whether the lane was cleared with it ({@link Guess.begin}). */
 export type BeginWith<P = Proven> = (proven: P, lane: Buffer) => Promise<boolean>
@@ -38,6 +38,12 @@ type Placed = {
   device: (userId: string) => Promise<string | null>
   begin: BeginWith | undefined
   place: HashingPlace
+}
+
+/** A guess, and what begins with the hash that it matched. */
+type Guessed = Pick<Guess, 'subject' | 'line'> & {
+  place?: HashingPlace
+  begin?: (passwordHash: string, lane: Buffer) => Promise<boolean>
 }
 
 export type Credentials = ReturnType<typeof createCredentials>
@@ -100,8 +106,15 @@ export function createCredentials(deps: CredentialsDeps) {
     if (lane === null) await shedFlood(name, origin)
     const [subject, line] =
       lane !== null ? [{ device: lane }, `device ${lane}`] : [accountOf(found, name), name]
-    const passwordHash = await prove({ subject, line, place, begin }, found, password, origin)
-    return passwordHash === null || found === null ? null : { user: found.user, passwordHash }
+    const proven = (passwordHash: string): Proven | null =>
+      found && { user: found.user, passwordHash, sealedKey: found.sealedKey }
+    const beginAs = async (passwordHash: string, lane: Buffer) => {
+      const login = proven(passwordHash)
+      return login !== null && begin !== undefined && begin(login, lane)
+    }
+    const guessed = { subject, line, place, begin: beginAs }
+    const passwordHash = await prove(guessed, found, password, origin)
+    return passwordHash === null ? null : proven(passwordHash)
   }
 
   /**
@@ -129,12 +142,7 @@ export function createCredentials(deps: CredentialsDeps) {
 
   /** @returns the hash that stands for the password from now on, or null when it is not the right one */
   async function prove(
-    {
-      subject,
-      line,
-      place,
-      begin
-    }: Pick<Guess, 'subject' | 'line'> & { place?: HashingPlace; begin?: BeginWith | undefined },
+    { subject, line, place, begin }: Guessed,
     found: StoredCredentials | null,
     password: string,
     origin: RequestOrigin
@@ -150,8 +158,8 @@ export function createCredentials(deps: CredentialsDeps) {
         return hasher.matches(mayCount ? passwordHash : null, password, place)
       },
       begin: async (lane) => {
-        if (begin === undefined || found === null || passwordHash === null) return false
-        return !hasher.isOutdated(passwordHash) && begin({ user: found.user, passwordHash }, lane)
+        if (begin === undefined || passwordHash === null) return false
+        return !hasher.isOutdated(passwordHash) && begin(passwordHash, lane)
       }
     })
     if (!isRight || found === null || passwordHash === null) return null
@@ -175,7 +183,7 @@ export function createCredentials(deps: CredentialsDeps) {
     })
   }
 
-  async function find(identifier: Identifier): Promise<StoredCredentials | null> {
+  async function find(identifier: Identifier): Promise<LoginCredentials | null> {
     if ('username' in identifier) {
       const username = identifier.username.toLowerCase()
       // What can be nobody's name may be no text for Postgres; asking for no name takes the same time.

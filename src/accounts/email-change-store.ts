@@ -38,7 +38,7 @@ export function createEmailChangeStore(deps: EmailChangeStoreDeps) {
     origin: RequestOrigin
   ): Promise<'written' | 'not_yet' | 'password_changed'> {
     return postgres.transaction(async (tx) => {
-      if ((await holdPerson(tx, user.id, provenHash)) === null) return 'password_changed'
+      if (!(await holdPerson(tx, user.id, provenHash))) return 'password_changed'
       if (await isUndoable(tx, user.id)) return 'not_yet'
       await record(tx, { type: 'email.change_requested', origin, userId: user.id })
       const isTaken = await isSomebodys(tx, {

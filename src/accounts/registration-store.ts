@@ -65,8 +65,9 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     return postgres.hotTransaction(async (tx) => {
       // In here: a repeated transaction may find the index at its next step.
       const emailIndex = sealer.emailIndex(form.email.canonical)
-      const isTaken = await isSomebodys(tx, { emailIndex, now: clock.now() })
-      if (isTaken && refuseTakenEmail) return { kind: 'email_taken' }
+      const isTaken = isSomebodys(tx, { emailIndex, now: clock.now() })
+      isTaken.catch(() => undefined) // what goes with it fails too, and may be awaited before
+      if (refuseTakenEmail && (await isTaken)) return { kind: 'email_taken' }
       const isFree =
         username === null ||
         (await reserveUsername(tx, {
@@ -92,9 +93,15 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
           return { kind: 'email_taken' }
         }
         await record(tx, event)
-      } else await insertTold(tx, registration, event)
+      }
       const belongsTo = createUserAtOnce ? { userId: id } : { registrationId: id }
-      await sendVerification(tx, { belongsTo, email: form.email, locale: form.locale, isTaken })
+      const mail = { belongsTo, email: form.email, locale: form.locale, isTaken }
+      // In one turn, so that they go together; with the question before, where nothing is refused by it.
+      await Promise.all([
+        isTaken,
+        createUserAtOnce ? undefined : insertTold(tx, registration, event),
+        sendVerification(tx, mail)
+      ])
       return { kind: 'registered', id, createdAt: now }
     })
   }

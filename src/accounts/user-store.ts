@@ -1,3 +1,4 @@
+import { sealedKeyOf } from '../audit/event-row.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Statement } from '../platform/postgres.ts'
 import type { User as StoredUser } from '../platform/prisma/client.ts'
@@ -9,6 +10,9 @@ export type UserStore = ReturnType<typeof createUserStore>
 
 /** `user` is opened when it is asked for: whoever is refused before takes no longer than for nobody. */
 export type StoredCredentials = { userId: string; readonly user: User; passwordHash: string | null }
+
+/** What a login needs of whoever it names: their key of the audit trail too, as {@link sealedKeyOf} reads it. */
+export type LoginCredentials = StoredCredentials & { sealedKey: Uint8Array | null }
 
 /** What is read of a person wherever one is looked up. */
 type UserRow = Pick<
@@ -39,32 +43,33 @@ const COUNT_FOREIGN = {
            FROM (SELECT id FROM users WHERE password_hash NOT LIKE '$argon2id$%' LIMIT $1) AS foreign_hashes`
 }
 
-const findBy = (column: string, type: string): Statement => ({
+const findBy = (column: string, type: string, more = ''): Statement => ({
   name: `user_by_${column}`,
   text: `
     SELECT id, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt",
            phone_sealed AS "phoneSealed", username, password_hash AS "passwordHash", name, surname,
-           locale, roles, status, must_reset AS "mustReset", created_at AS "createdAt"
+           locale, roles, status, must_reset AS "mustReset", created_at AS "createdAt" ${more}
       FROM users WHERE ${column} = $1::${type}`
 })
 const FIND_BY_ID = findBy('id', 'uuid')
-const FIND_BY_USERNAME = findBy('username', 'text')
+const WITH_KEY = `, ${sealedKeyOf('users.id')} AS "sealedKey"`
+const FIND_BY_USERNAME = findBy('username', 'text', WITH_KEY)
 /** Either column is unique; which one is read is told by the step of the index ({@link Sealer.emailIndex}). */
-const FIND_BY_INDEX = findBy('email_index', 'bytea')
-const FIND_BY_NEXT_INDEX = findBy('email_index_next', 'bytea')
+const FIND_BY_INDEX = findBy('email_index', 'bytea', WITH_KEY)
+const FIND_BY_NEXT_INDEX = findBy('email_index_next', 'bytea', WITH_KEY)
 
 export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
-  async function findByEmail(canonicalEmail: string): Promise<StoredCredentials | null> {
+  async function findByEmail(canonicalEmail: string): Promise<LoginCredentials | null> {
     const { where, value } = sealer.emailIndex(canonicalEmail)
-    return find('emailIndex' in where ? FIND_BY_INDEX : FIND_BY_NEXT_INDEX, value)
+    return findLogin('emailIndex' in where ? FIND_BY_INDEX : FIND_BY_NEXT_INDEX, value)
   }
 
   async function findUserByEmail(canonicalEmail: string): Promise<User | null> {
     return (await findByEmail(canonicalEmail))?.user ?? null
   }
 
-  async function findByUsername(username: string): Promise<StoredCredentials | null> {
-    return find(FIND_BY_USERNAME, username)
+  async function findByUsername(username: string): Promise<LoginCredentials | null> {
+    return findLogin(FIND_BY_USERNAME, username)
   }
 
   async function findById(id: string): Promise<User | null> {
@@ -76,10 +81,6 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
     const rows = await reader.read((db) => db.user.findMany({ where: { id: { in: ids } } }))
     const users = new Map(rows.map((row) => [row.id, openUser(row, sealer)]))
     return ids.map((id) => users.get(id)).filter((user) => user !== undefined)
-  }
-
-  async function findCredentials(id: string): Promise<StoredCredentials | null> {
-    return find(FIND_BY_ID, id)
   }
 
   /** Replaces a hash that is out of date, unless the password was changed meanwhile. */
@@ -102,12 +103,23 @@ export function createUserStore({ postgres, reader, sealer }: UserStoreDeps) {
     return row.counted < COUNTED_FOREIGN ? row.counted : Math.max(row.counted, row.estimated)
   }
 
-  async function find(
+  async function findCredentials(id: string): Promise<StoredCredentials | null> {
+    const [row] = await postgres.query<UserRow>(FIND_BY_ID, [id])
+    return row === undefined ? null : credentialsOf(row)
+  }
+
+  async function findLogin(
     statement: Statement,
     value: string | Uint8Array
-  ): Promise<StoredCredentials | null> {
-    const [row] = await postgres.query<UserRow>(statement, [value])
+  ): Promise<LoginCredentials | null> {
+    type Row = UserRow & Pick<LoginCredentials, 'sealedKey'>
+    const [row] = await postgres.query<Row>(statement, [value])
     if (row === undefined) return null
+    const { sealedKey } = row
+    return Object.assign(credentialsOf(row), { sealedKey })
+  }
+
+  function credentialsOf(row: UserRow): StoredCredentials {
     const { id: userId, passwordHash } = row
     let opened: User | undefined
     return {

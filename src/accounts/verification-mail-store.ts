@@ -1,5 +1,5 @@
 import type { EmailAddress } from '../lib/email-address.ts'
-import type { Connection } from '../platform/postgres.ts'
+import { endOf, type HotTransaction } from '../platform/postgres.ts'
 import { byAddress } from './address-statement.ts'
 import type { NewMailToken } from './mail-token-store.ts'
 import { lockRegistrations } from './registration-lock-store.ts'
@@ -23,18 +23,21 @@ export type VerificationMail = {
   belongsTo: NewMailToken['belongsTo']
   email: EmailAddress
   locale: string | null
-  isTaken: boolean
+  isTaken: boolean | Promise<boolean>
 }
 
 export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
   const { postgres, sealer, clock, mailTokens, takeMailSlot, enqueueMail, issuer } = deps
 
   /** A token is made for a taken address too; it is just never sent. */
-  async function send(tx: Connection, mail: VerificationMail): Promise<void> {
-    const { belongsTo, email, locale, isTaken } = mail
+  async function send(tx: HotTransaction, mail: VerificationMail): Promise<void> {
+    const { belongsTo, email, locale } = mail
     // One cap for both mails: it must not tell which of them was due.
-    if (!(await takeMailSlot(tx, 'registration', email.canonical))) return
-    const { token, code } = await mailTokens.replace(tx, {
+    const hasSlot = await takeMailSlot(tx, 'registration', email.canonical)
+    const isTaken = await mail.isTaken
+    if (!hasSlot) return
+    const end = endOf(tx)
+    const { token, code } = await mailTokens.replace(end, {
       purpose: 'verify_email',
       canonicalEmail: email.canonical,
       ttlSeconds: VERIFICATION_SECONDS,
@@ -45,7 +48,7 @@ export function createVerificationMailStore(deps: VerificationMailStoreDeps) {
     const resetLink = `${issuer}/forgot-password`
     const hours = VERIFICATION_SECONDS / 3_600
     await enqueueMail(
-      tx,
+      end,
       isTaken
         ? { ...recipient, template: 'already-registered', data: { issuer, resetLink } }
         : { ...recipient, template: 'verify-email', data: { link, code, hours } },

@@ -58,10 +58,15 @@ export function insertEvents(parameter: string, condition = 'TRUE'): string {
  * The same with the keys of people who had none, which are the other two parameters: parts of a statement, of which
  * `told` has a row for each event. It has none where one of them had a key after all: with that they are to be sealed.
  */
-export function insertFirstEvents(parameter: string, userIds: string, sealedKeys: string): string {
-  const condition = `(SELECT count(*) FROM added) = cardinality(${userIds}::uuid[])`
+export function insertFirstEvents(
+  parameter: string,
+  userIds: string,
+  sealedKeys: string,
+  only = 'TRUE'
+): string {
+  const condition = `${only} AND (SELECT count(*) FROM added) = cardinality(${userIds}::uuid[])`
   return `
-    added AS (${addKeys(userIds, sealedKeys)}),
+    added AS (${addKeys(userIds, sealedKeys, only)}),
     told AS (${insertEvents(parameter, condition)})`
 }
 

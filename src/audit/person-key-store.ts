@@ -82,8 +82,9 @@ const FIND = {
 }
 
 /** The parameters are {@link AddedKeys}. It returns those who really had none. */
-export const addKeys = (userIds: string, sealedKeys: string) => `
-  INSERT INTO audit_key (user_id, sealed_key) SELECT * FROM unnest(${userIds}::uuid[], ${sealedKeys}::bytea[])
+export const addKeys = (userIds: string, sealedKeys: string, condition = 'TRUE') => `
+  INSERT INTO audit_key (user_id, sealed_key)
+  SELECT * FROM unnest(${userIds}::uuid[], ${sealedKeys}::bytea[]) WHERE ${condition}
   ON CONFLICT (user_id) DO NOTHING RETURNING user_id`
 
 const ADD = { name: 'audit_key_add', text: addKeys('$1', '$2') }

@@ -7,17 +7,19 @@ import {
   lendConnection,
   runOnConnection,
   type Connection,
+  type HotTransaction,
   type Statement
 } from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
-import { NamedQuery } from './postgres/named-query.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
 import { withRetry } from './postgres/retry.ts'
+import { StatementBatch } from './postgres/statement-batch.ts'
 import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
 import { Prisma, PrismaClient } from './prisma/client.ts'
 import { within } from './within.ts'
 
-export type { Connection, Statement } from './postgres/connection.ts'
+export { endOf } from './postgres/connection.ts'
+export type { Connection, HotTransaction, Statement } from './postgres/connection.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
 export type Transaction = Prisma.TransactionClient & Connection
@@ -109,10 +111,11 @@ export function openPostgres(options: PostgresOptions) {
     statement: Statement,
     values: unknown[]
   ): Promise<Row[]> {
-    const asked = () =>
-      namedStatements ? new NamedQuery(statement, values) : { text: statement.text, values }
-    const result = await guard('statement', () => inTime(pool.query<Row>(asked())))
-    return result.rows
+    const { answers } = await guard('statement', () => {
+      const batch: unknown = pool.query(new StatementBatch([{ statement, values }], namedStatements))
+      return inTime(batch as Promise<StatementBatch>)
+    })
+    return (answers[0]?.rows ?? []) as Row[]
   }
 
   /**
@@ -127,14 +130,9 @@ export function openPostgres(options: PostgresOptions) {
    * The same for what happens all the time: on the driver alone, by named statements.
    * @param work may run again from its start, as in {@link transaction}
    */
-  async function hotTransaction<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
-    return guard('transaction', () =>
-      runOnConnection(
-        pool,
-        (client) => lendConnection(client, { namedStatements, limitMs: TRANSACTION_MS }, work),
-        TRANSACTION_MS
-      )
-    )
+  async function hotTransaction<T>(work: (tx: HotTransaction) => Promise<T>): Promise<T> {
+    const options = { namedStatements, limitMs: TRANSACTION_MS }
+    return guard('transaction', () => runOnConnection(pool, work, options))
   }
 
   /** Everyday queries outside a transaction. `work` may run again: one statement, or reads. */

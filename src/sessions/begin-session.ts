@@ -1,12 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
-import { clearLane } from '../abuse/clear-lane.ts'
 import type { RequestOrigin } from '../audit/events.ts'
-import {
-  createToldEventComposer,
-  insertEvents,
-  insertFirstEvents,
-  sealedKeyOf
-} from '../audit/event-row.ts'
+import { createToldEventComposer, insertEvents, insertFirstEvents } from '../audit/event-row.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -26,8 +20,15 @@ export type NewSession = {
   device: string | null
 }
 
-/** What was shown for a new session: the hash that the password matched, and whether the browser is an old one. */
-export type LoginProof = { isKnownDevice: boolean; passwordHash: string }
+/**
+ * What was shown for a new session: the hash that the password matched, and whether the browser is an old one; and
+ * the person's key, as {@link sealedKeyOf} read it beside the hash. Whoever is gone since begins no session.
+ */
+export type LoginProof = {
+  isKnownDevice: boolean
+  passwordHash: string
+  sealedKey: Uint8Array | null
+}
 
 export type BeginSession = ReturnType<typeof createSessionBeginner>
 
@@ -50,50 +51,58 @@ export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 export type HeldPerson = Pick<
   LiveSession,
   'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
-> & {
-  id: string
-  locale: string | null
-  /** As {@link sealedKeyOf} reads it. */
-  sealedKey: Uint8Array | null
-}
+> & { id: string; locale: string | null }
 
-type Before = FormerLogins & { surplus: string[]; isTold: boolean }
+type Begun = HeldPerson & FormerLogins & { surplus: string[]; isTold: boolean }
+
+/** Whom a password that was checked before still opens. */
+const standing = (id: string, passwordHash: string) =>
+  `id = ${id}::uuid AND status = 'active' AND NOT must_reset AND password_hash = ${passwordHash}`
 
 const HOLD = {
   name: 'session_hold_person',
-  text: `
-    SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,
-           username, locale, ${sealedKeyOf('users.id')} AS "sealedKey"
-      FROM users
-     WHERE id = $1::uuid AND status = 'active' AND NOT must_reset AND password_hash = $2
-       FOR NO KEY UPDATE`
+  text: `SELECT 1 FROM users WHERE ${standing('$1', '$2')} FOR NO KEY UPDATE`
+}
+
+/** Whatever they are: the next statement sees what whoever held them before has left. */
+const TAKE_TURNS = {
+  name: 'session_take_turns',
+  text: 'SELECT 1 FROM users WHERE id = $1::uuid FOR NO KEY UPDATE'
 }
 
 /**
  * The row and its event, and what there was before it: which sessions are too many now, the least recently used of
- * those that were made from no other; and whether the person has logged in on such a thing before.
+ * those that were made from no other; and whether the person has logged in on such a thing before. No row, and
+ * nothing written, where the person is not who they were.
  */
 const begin = (name: string, tell: string) => ({
   name,
   text: `
-    WITH begun AS (
+    WITH person AS (
+      SELECT id, roles, email_sealed, email_verified_at, name, username, locale
+        FROM users WHERE ${standing('$2', '$15')}
+    ), begun AS (
       INSERT INTO session (id, user_id, client_id, secret_hash, scope, delivery, amr, device,
                            address_sealed, created_at, rotated_at, last_used_at, auth_time,
                            expires_at, idle_expires_at)
-      VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6::session_delivery, $7::text[], $8::text, $9, $10, $10,
-              $10, $10, $11, $12)
+      SELECT $1::uuid, id, $3::text, $4::bytea, $5::text, $6::session_delivery, $7::text[], $8::text,
+             $9::bytea, at, at, at, at, $11::timestamptz, $12::timestamptz
+        FROM person, (SELECT $10::timestamptz AS at)
     ), surplus AS (
       SELECT id FROM session
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
          AND expires_at > $10 AND idle_expires_at > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
-    ), ${FORMER_LOGINS.ctes}, cleared AS (${clearLane('$15')}), ${tell}
-    SELECT array(SELECT id FROM surplus) AS surplus, EXISTS (SELECT FROM told) AS "isTold",
-           ${FORMER_LOGINS.columns}`
+    ), ${FORMER_LOGINS.ctes}, ${tell}
+    SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,
+           username, locale, array(SELECT id FROM surplus) AS surplus,
+           EXISTS (SELECT FROM told) AS "isTold", ${FORMER_LOGINS.columns}
+      FROM person`
 })
-const BEGIN = begin('session_begin', `told AS (${insertEvents('$16')})`)
+const IF_THERE = 'EXISTS (SELECT FROM person)'
+const BEGIN = begin('session_begin', `told AS (${insertEvents('$16', IF_THERE)})`)
 /** The first event of somebody who was imported, with their key. */
-const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$16', '$17', '$18'))
+const BEGIN_FIRST = begin('session_begin_first', insertFirstEvents('$16', '$17', '$18', IF_THERE))
 
 /** Begins sessions within a transaction: the row, its audit event and the owner's mail are one fact. */
 export function createSessionBeginner(deps: SessionBeginnerDeps) {
@@ -103,70 +112,68 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
 
   /**
    * The least recently used sessions of a person make room for it; grants made from them do not count, and
-   * end with theirs.
-   * @param person held in this transaction: logins at once must see each other's sessions
-   * @param lane of guesses, to be cleared with it
+   * end with theirs. The person is held until the transaction ends: logins at once must see each other's sessions.
+   * @returns null when they were disabled or erased, or the password replaced, since it was checked
    */
   return async function beginSession(
     tx: Connection,
-    person: HeldPerson,
-    { secret, ...session }: NewSession,
-    isKnownDevice: boolean,
-    origin: RequestOrigin,
-    lane: Buffer | null = null
-  ): Promise<BegunSession> {
+    { secret, userId, ...session }: NewSession,
+    { passwordHash, sealedKey, isKnownDevice }: LoginProof,
+    origin: RequestOrigin
+  ): Promise<BegunSession | null> {
     const now = clock.now()
     const id = uuidv7({ msecs: now.getTime() })
     const times = lifetimes(now, { idleSeconds, absoluteSeconds })
-    const { id: userId, locale, sealedKey, ...known } = person
     const { clientId, scope, delivery, amr, device } = session
     const event = { type: 'login.succeeded', origin, userId, sessionId: id, clientId } as const
     const { rows, added } = composeEvent(event, sealedKey)
-    const [before] = await tx.query<Before>(added === null ? BEGIN : BEGIN_FIRST, [
-      id,
-      userId,
-      clientId,
-      sha256(secret),
-      scope,
-      delivery,
-      amr,
-      device,
-      sealer.seal(origin.address, addressPlace(id)),
-      now,
-      times.expiresAt,
-      times.idleExpiresAt,
-      sessionsPerUser - 1,
-      isKnownDevice,
-      lane,
-      rows,
-      ...(added === null ? [] : [added.userIds, added.sealedKeys])
+    const [, [begun]] = await Promise.all([
+      tx.query(TAKE_TURNS, [userId]),
+      tx.query<Begun>(added === null ? BEGIN : BEGIN_FIRST, [
+        id,
+        userId,
+        clientId,
+        sha256(secret),
+        scope,
+        delivery,
+        amr,
+        device,
+        sealer.seal(origin.address, addressPlace(id)),
+        now,
+        times.expiresAt,
+        times.idleExpiresAt,
+        sessionsPerUser - 1,
+        isKnownDevice,
+        passwordHash,
+        rows,
+        ...(added === null ? [] : [added.userIds, added.sealedKeys])
+      ])
     ])
-    if (before === undefined) throw new Error('A session that begins gives a row.')
-    const { surplus: only, isTold } = before
+    if (begun === undefined) return null
+    const { surplus: only, isTold, roles, emailSealed, emailVerifiedAt, name, username } = begun
     // Somebody made them a key since it was read.
     if (!isTold) await record(tx, event)
     const ended =
       only.length === 0 ? [] : await endSessions(tx, { userId, only }, 'session_limit', { origin })
-    if (newDevices.isNew(before, origin.address)) {
-      await newDevices.tell(tx, person, { device, origin, now })
+    if (newDevices.isNew(begun, origin.address)) {
+      await newDevices.tell(tx, begun, { device, origin, now })
     }
+    const known = { roles, emailSealed, emailVerifiedAt, name, username }
     const fresh = { generation: 0, audience: [], dpopJkt: null }
     return { session: { id, userId, clientId, scope, amr, ...fresh, ...times, ...known }, ended }
   }
 }
 
 /**
- * Somebody whose account a password that was checked before still opens; held until the transaction ends.
- * Logins of one person take turns here: each must see the sessions that the others began.
- * @returns null when they were disabled or erased, or the password replaced, since it was checked
+ * Holds somebody whose account a password that was checked before still opens, until the transaction ends.
+ * @returns false when they were disabled or erased, or the password replaced, since it was checked
  */
 export async function holdPerson(
   tx: Connection,
   userId: string,
   passwordHash: string
-): Promise<HeldPerson | null> {
-  const [person] = await tx.query<HeldPerson>(HOLD, [userId, passwordHash])
-  return person ?? null
+): Promise<boolean> {
+  return (await tx.query(HOLD, [userId, passwordHash])).length > 0
 }
 
 /** The times of a session that begins, or of one that begins anew by another login. */

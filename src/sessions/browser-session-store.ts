@@ -1,3 +1,4 @@
+import { CLEAR_LANE } from '../abuse/clear-lane.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
@@ -13,6 +14,9 @@ import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE } from './session.ts'
 
 /** A live row, without the person. */
 export type BrowserRow = { id: string; userId: string; authTime: Date; amr: string[] }
+
+/** A session, and those that ended for it: to be announced after the commit. */
+type BegunLogin = { session: BrowserRow; ended: EndedSession[] }
 
 export type NewBrowserLogin = {
   userId: string
@@ -84,40 +88,44 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
   /**
    * Begins a browser's session. The one that it had goes on, under the new secret, if it is the same
    * person's, and ends otherwise.
+   * @param lane of guesses, to be cleared with it
    * @returns null when the person changed since the password was checked
    */
   async function begin(
     login: NewBrowserLogin,
     proof: LoginProof,
-    origin: RequestOrigin
-  ): Promise<{ session: BrowserRow; ended: EndedSession[] } | null> {
+    origin: RequestOrigin,
+    lane: Buffer | null
+  ): Promise<BegunLogin | null> {
     return postgres.hotTransaction(async (tx) => {
-      const person = await holdPerson(tx, login.userId, proof.passwordHash)
-      if (person === null) return null
-      const former = login.current === null ? null : await lockLive(tx, login.current)
-      if (former?.userId === login.userId) {
-        return { session: await renew(tx, former.id, login, origin), ended: [] }
-      }
-      const ended =
-        former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', { origin })
-      const { userId, secret, amr, device } = login
-      const begun = await beginSession(
-        tx,
-        person,
-        {
-          userId,
-          secret,
-          amr,
-          device,
-          clientId: FIRST_PARTY_CLIENT,
-          scope: FIRST_PARTY_SCOPE,
-          delivery: 'browser'
-        },
-        proof.isKnownDevice,
-        origin
-      )
-      return { session: begun.session, ended: [...ended, ...begun.ended] }
+      const begun = await beginIn(tx, login, proof, origin)
+      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANE, [lane])
+      return begun
     })
+  }
+
+  async function beginIn(
+    tx: Connection,
+    login: NewBrowserLogin,
+    proof: LoginProof,
+    origin: RequestOrigin
+  ): Promise<BegunLogin | null> {
+    if (!(await holdPerson(tx, login.userId, proof.passwordHash))) return null
+    const former = login.current === null ? null : await lockLive(tx, login.current)
+    if (former?.userId === login.userId) {
+      return { session: await renew(tx, former.id, login, origin), ended: [] }
+    }
+    const ended =
+      former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', { origin })
+    const { userId, secret, amr, device } = login
+    const what = {
+      clientId: FIRST_PARTY_CLIENT,
+      scope: FIRST_PARTY_SCOPE,
+      delivery: 'browser'
+    } as const
+    const session = { userId, secret, amr, device, ...what }
+    const begun = await beginSession(tx, session, proof, origin)
+    return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
   }
 
   /** Of any number of logins with one cookie, one goes on with its session: the secret is new after that. */

@@ -5,7 +5,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import { openBrowserCookieValue, writeBrowserCookieValue } from './browser-cookie.ts'
 import type { BrowserRow, BrowserSessionStore } from './browser-session-store.ts'
-import { invalidCredentials, type ProveLogin } from './login-proof.ts'
+import type { ProveLogin } from './login-proof.ts'
 
 /** A login at the pages, in this browser, that lives. */
 export type LiveLogin = BrowserRow
@@ -50,17 +50,13 @@ export function createBrowserSessions(deps: BrowserSessionsDeps) {
    * @throws {ProblemError} as {@link ProveLogin}
    */
   async function begin(input: BrowserLogin, origin: RequestOrigin): Promise<BegunBrowserSession> {
-    const { user, rememberDevice, ...proof } = await proveLogin(input, origin)
     const secret = randomBytes(32)
-    const login = {
-      userId: user.id,
-      secret,
-      amr: ['pwd'],
-      device: input.device,
-      current: openBrowserCookieValue(input.current)
-    }
-    const begun = await store.begin(login, proof, origin)
-    if (begun === null) throw invalidCredentials()
+    const current = openBrowserCookieValue(input.current)
+    const proven = await proveLogin(input, origin, ({ user, ...proof }, lane) => {
+      const login = { userId: user.id, secret, amr: ['pwd'], device: input.device, current }
+      return store.begin(login, proof, origin, lane)
+    })
+    const { user, rememberDevice, begun } = proven
     revocationFeed.announce(begun.ended)
     const { id, authTime, amr } = begun.session
     origin.tell?.({ userId: user.id, sessionId: id })

@@ -13,10 +13,11 @@ export type PasswordLogin = {
   deviceCookie: string | null
 }
 
-/** Somebody who may have a session now, as long as `passwordHash` is still theirs. */
+/** Somebody who may have a session, as long as `passwordHash` is still theirs. */
 export type ProvenLogin = {
   user: User
   passwordHash: string
+  sealedKey: Uint8Array | null
   isKnownDevice: boolean
   /** Makes the cookie of a browser that is not known yet. */
   rememberDevice: (() => Promise<string>) | null
@@ -37,22 +38,30 @@ export function createLoginProof(deps: LoginProofDeps) {
   const { checkPassword, tellFailedLogin, devices, unverified } = deps
 
   /**
-   * @param begin begins the session while the guess is still held; it may not be asked, and then the caller does
+   * @param begin begins the session, while the guess is still held where there is a lane: then it clears that too. It
+   *   gives null for a person who changed while the password was checked
    * @throws {ProblemError} `invalid_credentials` for every reason an attacker would like to tell apart;
    *   after the right password `account_disabled`, `email_not_verified`, `password_reset_required`
    */
-  return async function proveLogin(
+  return async function proveLogin<Begun>(
     { identifier, password, deviceCookie }: PasswordLogin,
     origin: RequestOrigin,
-    begin?: BeginWith<ProvenLogin>
-  ): Promise<ProvenLogin> {
+    begin: (login: ProvenLogin, lane: Buffer | null) => Promise<Begun | null>
+  ): Promise<ProvenLogin & { begun: Begun }> {
     const device = { isKnown: false }
-    const loginOf = ({ user, passwordHash }: Proven): ProvenLogin => ({
+    const loginOf = ({ user, passwordHash, sealedKey }: Proven): ProvenLogin => ({
       user,
       passwordHash,
+      sealedKey,
       isKnownDevice: device.isKnown,
       rememberDevice: device.isKnown ? null : () => devices.remember(user.id, passwordHash)
     })
+    const held: { begun?: Begun | null } = {}
+    const beginHeld: BeginWith = async (proven, lane) => {
+      if (refusalOf(proven.user) !== null) return false
+      held.begun = await begin(loginOf(proven), lane)
+      return held.begun !== null
+    }
     const proven = await checkPassword(
       identifier,
       password,
@@ -62,8 +71,7 @@ export function createLoginProof(deps: LoginProofDeps) {
         device.isKnown = lane !== null
         return lane
       },
-      begin &&
-        (async (proven, lane) => refusalOf(proven.user) === null && begin(loginOf(proven), lane))
+      beginHeld
     )
     if (proven === null) {
       await tellFailedLogin(origin)
@@ -75,7 +83,13 @@ export function createLoginProof(deps: LoginProofDeps) {
       await tellFailedLogin(origin, { userId: proven.user.id, reason })
       throw error
     }
-    return loginOf(proven)
+    const login = loginOf(proven)
+    const begun = held.begun === undefined ? await begin(login, null) : held.begun
+    if (begun === null) {
+      await tellFailedLogin(origin)
+      throw invalidCredentials()
+    }
+    return { ...login, begun }
   }
 
   /** Why somebody who knows the password may have no session all the same. */
@@ -110,7 +124,7 @@ export function createLoginProof(deps: LoginProofDeps) {
 }
 
 /** One text for unknown, wrong, locked, and a person who changed while the password was checked. */
-export function invalidCredentials(): ProblemError {
+function invalidCredentials(): ProblemError {
   return new ProblemError(
     'invalid_credentials',
     'Address or password is wrong, or the address is not verified yet.'

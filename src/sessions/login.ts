@@ -2,13 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { BegunSession } from './begin-session.ts'
-import {
-  invalidCredentials,
-  type PasswordLogin,
-  type ProveLogin,
-  type ProvenLogin
-} from './login-proof.ts'
+import type { PasswordLogin, ProveLogin } from './login-proof.ts'
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE, type Delivery } from './session.ts'
 import type { SessionStore } from './session-store.ts'
 import type { IssuePair, TokenPair } from './token-pair.ts'
@@ -38,7 +32,7 @@ export function createLogin({ proveLogin, store, issuePair, revocationFeed }: Lo
    */
   return async function login(input: LoginInput, origin: RequestOrigin): Promise<LoggedIn> {
     const secret = randomBytes(32)
-    const create = ({ user, ...proof }: ProvenLogin, lane: Buffer | null) =>
+    const proven = await proveLogin(input, origin, ({ user, ...proof }, lane) =>
       store.create(
         {
           userId: user.id,
@@ -53,14 +47,8 @@ export function createLogin({ proveLogin, store, issuePair, revocationFeed }: Lo
         origin,
         lane
       )
-    const held: { begun?: BegunSession | null } = {}
-    const proven = await proveLogin(input, origin, async (login, lane) => {
-      held.begun = await create(login, lane)
-      return held.begun !== null
-    })
-    const begun = held.begun === undefined ? await create(proven, null) : held.begun
-    if (begun === null) throw invalidCredentials()
-    const { user, rememberDevice } = proven
+    )
+    const { user, rememberDevice, begun } = proven
     revocationFeed.announce(begun.ended)
     origin.tell?.({ userId: user.id, sessionId: begun.session.id })
     return { ...(await issuePair(begun.session, secret)), user, rememberDevice }

@@ -1,10 +1,10 @@
+import { CLEAR_LANE } from '../abuse/clear-lane.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
 import {
-  holdPerson,
   type BeginSession,
   type BegunSession,
   type LoginProof,
@@ -78,10 +78,11 @@ export function createSessionStore(deps: SessionStoreDeps) {
     origin: RequestOrigin,
     lane: Buffer | null = null
   ): Promise<BegunSession | null> {
-    const { passwordHash, isKnownDevice } = proof
     return postgres.hotTransaction(async (tx) => {
-      const person = await holdPerson(tx, session.userId, passwordHash)
-      return person && beginSession(tx, person, session, isKnownDevice, origin, lane)
+      const begun = await beginSession(tx, session, proof, origin)
+      // At the end: another guess at it waits for the commit alone, and no journey.
+      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANE, [lane])
+      return begun
     })
   }
 

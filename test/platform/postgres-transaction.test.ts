@@ -90,11 +90,11 @@ void t.test('a transaction over its limit: 503, and it never commits', async (t)
   t.teardown(() => pool.end())
   const tooLong = runOnConnection(
     pool,
-    async (client) => {
-      await client.query("INSERT INTO step VALUES ('late')")
+    async (tx) => {
+      await tx.query(ADD, ['late'])
       await delay(300)
     },
-    100
+    { namedStatements: true, limitMs: 100 }
   )
   await t.rejects(tooLong, { code: 'service_unavailable' })
   t.strictSame(await steps(), [])

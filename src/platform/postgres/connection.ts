@@ -1,15 +1,33 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Client, ClientBase, Pool, PoolClient, QueryResultRow } from 'pg'
 import { UnavailableError } from '../../errors.ts'
-import { askByName } from './named-query.ts'
+import { askTogether, type Answered, type Asked, type Statement } from './statement-batch.ts'
 
-/** One prepared statement: `name` is what Postgres keeps its plan under, per connection. */
-export type Statement = { name: string; text: string }
+export type { Statement } from './statement-batch.ts'
 
 /** One connection, within a transaction that ends with the work. */
 export type Connection = {
-  /** Runs a named statement. `values` follow its $1, $2 … */
+  /**
+   * Runs a named statement. `values` follow its $1, $2 … Within a transaction what is asked in one turn, before the
+   * answer of any, goes in one journey and is done in that order; where one fails, all of them have.
+   */
   query: <Row extends QueryResultRow>(statement: Statement, values: unknown[]) => Promise<Row[]>
+}
+
+/** A transaction on the driver alone. */
+export type HotTransaction = Connection & {
+  /** Runs a statement as the last thing, in one journey with the COMMIT. What it locks is held for that long only. */
+  atEnd: (statement: Statement, values: unknown[]) => void
+}
+
+/** For those who ask for what gives no rows: they ask it at the end. */
+export function endOf({ atEnd }: HotTransaction): Connection {
+  return {
+    query(statement, values) {
+      atEnd(statement, values)
+      return Promise.resolve([])
+    }
+  }
 }
 
 export type ConnectionOptions = {
@@ -19,35 +37,96 @@ export type ConnectionOptions = {
   limitMs: number
 }
 
+type Waiting = Asked & {
+  resolve: (rows: QueryResultRow[]) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * A connection that is of use until `close`, or until its time is over.
+ * @param begin goes before what is asked first
+ */
+function openConnection(
+  client: Client,
+  { namedStatements, limitMs }: ConnectionOptions,
+  begin: Asked[] = []
+) {
+  let endsAtMs = performance.now() + limitMs
+  let before = begin
+  let hasAsked = false
+  let waiting: Waiting[] = []
+  let underWay = Promise.resolve()
+
+  function query<Row extends QueryResultRow>(
+    statement: Statement,
+    values: unknown[]
+  ): Promise<Row[]> {
+    if (performance.now() >= endsAtMs) {
+      return Promise.reject(new UnavailableError('the transaction is over'))
+    }
+    return new Promise<QueryResultRow[]>((resolve, reject) => {
+      if (waiting.length === 0) underWay = underWay.then(askWaiting)
+      waiting.push({ statement, values, resolve, reject })
+    }) as Promise<Row[]>
+  }
+
+  async function askWaiting(): Promise<void> {
+    const asked = waiting
+    waiting = []
+    try {
+      const answers = await ask(asked)
+      for (const [at, { resolve }] of asked.entries()) resolve(answers[at]?.rows ?? [])
+    } catch (error) {
+      for (const { reject } of asked) reject(error)
+    }
+  }
+
+  async function ask(asked: Asked[]): Promise<Answered[]> {
+    hasAsked = true
+    const answers = await askTogether(client, [...before, ...asked], namedStatements)
+    const { length } = before
+    before = []
+    return answers.slice(length)
+  }
+
+  return {
+    query,
+    ask,
+    hasAsked: () => hasAsked,
+    settled: () => underWay,
+    close: () => {
+      endsAtMs = 0
+    }
+  }
+}
+
 /** Runs `work` with a connection that is of use to it alone, and only until it ends. */
 export async function lendConnection<T>(
-  client: PoolClient,
-  { namedStatements, limitMs }: ConnectionOptions,
+  client: Client,
+  options: ConnectionOptions,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
-  let endsAtMs = performance.now() + limitMs
-  async function query<Row extends QueryResultRow>(statement: Statement, values: unknown[]) {
-    if (performance.now() >= endsAtMs) throw new UnavailableError('the transaction is over')
-    if (namedStatements) return askByName<Row>(client, statement, values)
-    return (await client.query<Row>({ text: statement.text, values })).rows
-  }
+  const { query, close } = openConnection(client, options)
   try {
     const result = await work({ query })
     requireUnbroken(client)
     return result
   } finally {
-    endsAtMs = 0
+    close()
   }
 }
 
+const BEGIN = { statement: { name: 'transaction_begin', text: 'BEGIN' }, values: [] }
+const COMMIT = { statement: { name: 'transaction_commit', text: 'COMMIT' }, values: [] }
+
 /**
- * A transaction on the driver alone: a fifth of what Prisma's takes of the main thread. What was not committed
- * after `limitMs` never will be: its connection is closed.
+ * A transaction on the driver alone: a fifth of what Prisma's takes of the main thread. It begins with its first
+ * statement. What was not committed after `limitMs` never will be: its connection is closed.
  */
 export async function runOnConnection<T>(
   pool: Pool,
-  work: (client: PoolClient) => Promise<T>,
-  limitMs: number
+  work: (tx: HotTransaction) => Promise<T>,
+  options: ConnectionOptions
 ): Promise<T> {
   const client = await pool.connect()
   // A connection that breaks between two statements says so here; the next statement fails with it.
@@ -57,21 +136,34 @@ export async function runOnConnection<T>(
   const timer = setTimeout(() => {
     limit.isOver = true
     void client.end()
-  }, limitMs)
+  }, options.limitMs)
+  const { query, ask, hasAsked, settled, close } = openConnection(client, options, [BEGIN])
+  const last: Asked[] = []
+  const atEnd = (statement: Statement, values: unknown[]) => {
+    last.push({ statement, values })
+  }
   try {
-    await client.query('BEGIN')
-    const result = await work(client)
+    const result = await work({ query, atEnd })
+    close()
+    await settled()
     if (limit.isOver) throw new UnavailableError('the transaction took too long')
-    await client.query('COMMIT')
+    if (hasAsked() || last.length > 0) requireDone((await ask([...last, COMMIT])).at(-1))
     return result
   } catch (error) {
-    if (client.getTransactionStatus() !== 'I') await client.query('ROLLBACK').catch(ignore)
+    // Whether it had begun the client may not know yet: what it says comes after an error is told.
+    if (hasAsked()) await client.query('ROLLBACK').catch(ignore)
     throw limit.isOver ? new UnavailableError('the transaction took too long', error) : error
   } finally {
+    close()
     clearTimeout(timer)
     client.off('error', ignore)
     client.release()
   }
+}
+
+/** After a failed statement a COMMIT is a ROLLBACK that Postgres calls no error: it must not pass for done. */
+function requireDone(committed: Answered | undefined): void {
+  if (committed?.command !== 'COMMIT') throw new Error('A statement failed before the end.')
 }
 
 const broken = new WeakSet<ClientBase>()
@@ -84,7 +176,7 @@ export function noteFailures(client: ClientBase & Pick<Client, 'connection'>): v
   })
 }
 
-/** After a failed statement a COMMIT is a ROLLBACK that Postgres calls no error: it must not pass for done. */
+/** Prisma's COMMIT, likewise. */
 function requireUnbroken(client: ClientBase): void {
   if (broken.has(client)) throw new Error('A statement failed before the end.')
 }

@@ -8,6 +8,7 @@ import {
 } from 'pg'
 import { hostsOf } from '../../lib/postgres-hosts.ts'
 import { noteFailures } from './connection.ts'
+import { endOnTimeout } from './statement-batch.ts'
 
 export type PrimaryPoolOptions = Omit<PoolConfig, 'connectionString' | 'Client' | 'onConnect'> & {
   /** One host, or several of one streaming set: the one that writes is found. */
@@ -44,7 +45,7 @@ export function openPrimaryPool({ databaseUrl, onConnect, ...options }: PrimaryP
       super({ ...(config as ClientConfig), connectionString: urls[current] })
       hostNumbers.set(this, current)
       refuseUnreplicated(this)
-      endOnTimeout(this)
+      watchTimeouts(this)
       noteFailures(this)
     }
 
@@ -167,17 +168,14 @@ function refuseUnreplicated(client: Client): void {
   })
 }
 
-/**
- * A connection whose statement was given up answers nothing before that one is done: a ROLLBACK would wait as
- * long again, and who asked with it.
- */
-function endOnTimeout(client: Client): void {
+/** The pool's own statements, and Prisma's. */
+function watchTimeouts(client: Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const queryAndEnd = (...args: unknown[]) => {
     const result = query(...args)
     if (result instanceof Promise) {
       result.catch((error: unknown) => {
-        if (error instanceof Error && error.message === 'Query read timeout') void client.end()
+        endOnTimeout(client, error)
       })
     }
     return result

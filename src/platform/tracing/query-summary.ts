@@ -1,5 +1,5 @@
-/** Prisma's statements have names too, which tell nothing. */
-const OURS = /^(?!prisma_)[a-z][a-z0-9_]{0,62}$/
+/** Prisma's statements have names too, which tell nothing. What goes together has a name of several. */
+const OURS = /^(?!prisma_)[a-z][a-z0-9_]{0,62}( \+ [a-z][a-z0-9_]{0,62})*$/
 const VERB =
   /\b(SELECT|INSERT|UPDATE|DELETE|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET|SHOW|DEALLOCATE)\b/i
 const TABLE = /\b(?:FROM|INTO|UPDATE)\s+(?:"?public"?\.)?"?([a-z_][a-z0-9_]*)"?/i

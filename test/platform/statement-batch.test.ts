@@ -1,7 +1,7 @@
 import { Client, types } from 'pg'
 import t, { type Test } from 'tap'
 import type { Statement } from '../../src/platform/postgres.ts'
-import { NamedQuery } from '../../src/platform/postgres/named-query.ts'
+import { askTogether } from '../../src/platform/postgres/statement-batch.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 const { MONEY } = types.builtins
@@ -16,15 +16,10 @@ async function givenConnection(t: Test) {
   for (const message of ['rowDescription', 'noData']) {
     client.connection.on(message, () => (descriptions += 1))
   }
-  const ask = (statement: Statement, values: unknown[] = []) =>
-    new Promise<unknown[]>((resolve, reject) => {
-      const query = new NamedQuery<unknown>(statement, values)
-      query.callback = (error, result) => {
-        if (error === null) resolve(result?.rows ?? [])
-        else reject(error)
-      }
-      void client.query(query)
-    })
+  const ask = async (statement: Statement, values: unknown[] = []) => {
+    const [answered] = await askTogether(client, [{ statement, values }], true)
+    return answered?.rows
+  }
   return { client, ask, descriptions: () => descriptions }
 }
 
@@ -87,10 +82,15 @@ void t.test('an answer that cannot be read: an error, and the next one is answer
 void t.test(
   'one name for two statements: refused, and neither is taken for the other',
   async (t) => {
-    const { ask } = await givenConnection(t)
+    const { client, ask } = await givenConnection(t)
     const ONE = { name: 'number', text: 'SELECT 1 AS number' }
     await ask(ONE)
     await t.rejects(ask({ ...ONE, text: 'SELECT 2 AS number' }), { message: /named number/ })
     t.strictSame(await ask(ONE), [{ number: 1 }])
+    const NEW = { name: 'new', text: 'SELECT 3 AS number' }
+    const both = [NEW, { ...NEW, text: 'SELECT 4 AS number' }, ONE]
+    const asked = both.map((statement) => ({ statement, values: [] }))
+    await t.rejects(askTogether(client, asked, true), { message: /named new/ })
+    t.strictSame(await ask(NEW), [{ number: 3 }])
   }
 )
