@@ -28,9 +28,13 @@ export function refuseMalformed(
   onRefused: (status: number) => void
 ): void {
   const { _httpMessage: answering } = socket
+  const isAsked = answering?.req.complete === true
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
-  } else if (answering?.req.complete === true) {
+  } else if (!isAsked && answering?.headersSent === true) {
+    // The rest of a body is wrong whose request is being answered: nothing more fits into that answer.
+    socket.destroy()
+  } else if (isAsked) {
     if (waiting.has(socket)) return
     waiting.add(socket)
     answering.once('finish', () => {

@@ -13,6 +13,7 @@ let usedBytes = POOL_BYTES
  * @param length 1 to 4,096
  */
 export function takeRandomBytes(length: number): Buffer {
+  if (length > POOL_BYTES) throw new RangeError(`At most ${POOL_BYTES} random bytes at once.`)
   if (usedBytes + length > POOL_BYTES) {
     randomFillSync(pool)
     usedBytes = 0

@@ -112,7 +112,9 @@ export function openPostgres(options: PostgresOptions) {
     values: unknown[]
   ): Promise<Row[]> {
     const { answers } = await guard('statement', () => {
-      const batch: unknown = pool.query(new StatementBatch([{ statement, values }], namedStatements))
+      const batch: unknown = pool.query(
+        new StatementBatch([{ statement, values }], namedStatements)
+      )
       return inTime(batch as Promise<StatementBatch>)
     })
     return (answers[0]?.rows ?? []) as Row[]

@@ -41,7 +41,7 @@ export function createSigningThread() {
     started.unref()
     return started
       .on('online', () => {
-        isReady = true
+        isReady = thread === started
       })
       .on('message', hear)
       .on('error', forget)
@@ -62,9 +62,9 @@ export function createSigningThread() {
     const id = (lastId += 1)
     const asked = thread
     return new Promise((resolve) => {
-      waiting.set(id, resolve)
-      asked.ref()
       asked.postMessage({ ...job, id } satisfies Asked)
+      asked.ref()
+      waiting.set(id, resolve)
     })
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openPostgres } from '../../src/platform/postgres.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -79,6 +80,32 @@ void t.test('the first statement fails and is passed over: an error, nothing sta
     })
   )
   t.strictSame(await steps(), [])
+})
+
+void t.test('one fails while another waits: what waited is never asked', async (t) => {
+  const { postgres, steps } = await givenSteps(t)
+  const FAIL_LATER = {
+    name: 'fail_later',
+    text: 'SELECT 1 / length(slept::text) FROM pg_sleep(0.1) AS slept'
+  }
+  for (const isFirst of [true, false]) {
+    let late: Promise<unknown> = Promise.resolve()
+    const failing = postgres.hotTransaction(async (tx) => {
+      if (!isFirst) await tx.query(READ, [])
+      const asked = tx.query(FAIL_LATER, [])
+      await nextTurn()
+      late = tx.query(ADD, ['late'])
+      late.catch(() => undefined)
+      await asked
+    })
+    await t.rejects(failing, { code: '22012' })
+    await t.rejects(late, { code: 'service_unavailable' })
+    t.strictSame(await steps(), [])
+    const name = isFirst ? 'next' : 'the one after'
+    await postgres.query(ADD, [name])
+    t.ok((await steps()).includes(name), 'the connection is in no transaction')
+    await postgres.query(SILENT, [name])
+  }
 })
 
 void t.test('the transaction does not begin: nothing of what went with it is done', async (t) => {
@@ -172,6 +199,16 @@ void t.test('a value that is none: told, and nothing of its turn is done', async
     Promise.all([tx.query(ADD, ['a']), tx.query(ADD, [value])])
   )
   await t.rejects(asking, broken)
+  const carryingOn = postgres.hotTransaction(async (tx) => {
+    await tx.query(ADD, [value]).catch(() => undefined)
+    await tx.query(ADD, ['a'])
+  })
+  await t.rejects(carryingOn, { message: /failed before the end/ })
+  const withPrisma = postgres.transaction(async (tx) => {
+    await tx.query(ADD, [value]).catch(() => undefined)
+    await tx.query(ADD, ['a'])
+  })
+  await t.rejects(withPrisma, { message: /failed before the end/ })
   await postgres.hotTransaction((tx) => tx.query(ADD, ['b']))
   t.strictSame(await steps(), ['b'])
 })

@@ -43,7 +43,8 @@ type Waiting = Asked & {
 }
 
 /**
- * A connection that is of use until `close`, or until its time is over.
+ * A connection that is of use until `close`, or until its time is over. What waits then still goes; after `giveUp`
+ * nothing does, for it would come after the ROLLBACK.
  * @param begin goes before what is asked first
  */
 function openConnection(
@@ -51,19 +52,23 @@ function openConnection(
   { namedStatements, limitMs }: ConnectionOptions,
   begin: Asked[] = []
 ) {
-  let endsAtMs = performance.now() + limitMs
+  const overAtMs = performance.now() + limitMs
+  let isOpen = true
+  let isGivenUp = false
   let before = begin
   let hasAsked = false
+  let hasFailed = false
   let waiting: Waiting[] = []
   let underWay = Promise.resolve()
+
+  const isOver = () => performance.now() >= overAtMs
+  const over = () => new UnavailableError('the transaction is over')
 
   function query<Row extends QueryResultRow>(
     statement: Statement,
     values: unknown[]
   ): Promise<Row[]> {
-    if (performance.now() >= endsAtMs) {
-      return Promise.reject(new UnavailableError('the transaction is over'))
-    }
+    if (!isOpen || isOver()) return Promise.reject(over())
     return new Promise<QueryResultRow[]>((resolve, reject) => {
       if (waiting.length === 0) underWay = underWay.then(askWaiting)
       waiting.push({ statement, values, resolve, reject })
@@ -74,6 +79,7 @@ function openConnection(
     const asked = waiting
     waiting = []
     try {
+      if (isGivenUp || isOver()) throw over()
       const answers = await ask(asked)
       for (const [at, { resolve }] of asked.entries()) resolve(answers[at]?.rows ?? [])
     } catch (error) {
@@ -83,19 +89,35 @@ function openConnection(
 
   async function ask(asked: Asked[]): Promise<Answered[]> {
     hasAsked = true
-    const answers = await askTogether(client, [...before, ...asked], namedStatements)
     const { length } = before
-    before = []
-    return answers.slice(length)
+    try {
+      const answers = await askTogether(client, [...before, ...asked], namedStatements)
+      before = []
+      return answers.slice(length)
+    } catch (error) {
+      hasFailed = true
+      throw error
+    }
+  }
+
+  /** What failed without Postgres knowing, as a value that is none, is no less undone: it must not pass for done. */
+  function requireNoFailure(): void {
+    if (hasFailed) throw new Error('A statement failed before the end.')
   }
 
   return {
     query,
     ask,
     hasAsked: () => hasAsked,
-    settled: () => underWay,
-    close: () => {
-      endsAtMs = 0
+    requireNoFailure,
+    /** Nothing is asked any more; what was asked has been answered. */
+    close: async () => {
+      isOpen = false
+      await underWay
+    },
+    giveUp: () => {
+      isOpen = false
+      isGivenUp = true
     }
   }
 }
@@ -106,13 +128,15 @@ export async function lendConnection<T>(
   options: ConnectionOptions,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
-  const { query, close } = openConnection(client, options)
+  const { query, close, giveUp, requireNoFailure } = openConnection(client, options)
   try {
     const result = await work({ query })
+    await close()
+    requireNoFailure()
     requireUnbroken(client)
     return result
   } finally {
-    close()
+    giveUp()
   }
 }
 
@@ -137,24 +161,26 @@ export async function runOnConnection<T>(
     limit.isOver = true
     void client.end()
   }, options.limitMs)
-  const { query, ask, hasAsked, settled, close } = openConnection(client, options, [BEGIN])
+  const opened = openConnection(client, options, [BEGIN])
+  const { query, ask, hasAsked, requireNoFailure, close, giveUp } = opened
   const last: Asked[] = []
   const atEnd = (statement: Statement, values: unknown[]) => {
     last.push({ statement, values })
   }
   try {
     const result = await work({ query, atEnd })
-    close()
-    await settled()
+    await close()
     if (limit.isOver) throw new UnavailableError('the transaction took too long')
+    requireNoFailure()
     if (hasAsked() || last.length > 0) requireDone((await ask([...last, COMMIT])).at(-1))
     return result
   } catch (error) {
+    giveUp()
     // Whether it had begun the client may not know yet: what it says comes after an error is told.
     if (hasAsked()) await client.query('ROLLBACK').catch(ignore)
     throw limit.isOver ? new UnavailableError('the transaction took too long', error) : error
   } finally {
-    close()
+    giveUp()
     clearTimeout(timer)
     client.off('error', ignore)
     client.release()

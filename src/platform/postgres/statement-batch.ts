@@ -76,6 +76,16 @@ export class StatementBatch {
     this.known = described.get(connection) ?? this.known
     described.set(connection, this.known)
     stream.cork()
+    try {
+      this.write(connection, unparsed)
+    } finally {
+      stream.uncork()
+    }
+    return null
+  }
+
+  /** @param unparsed statements that the connection does not know yet */
+  private write(connection: Connection, unparsed: Map<string, string>): void {
     for (const [at, { statement }] of this.asked.entries()) {
       const name = this.isNamed ? statement.name : ''
       if (!this.isNamed || unparsed.delete(name)) {
@@ -86,8 +96,6 @@ export class StatementBatch {
       connection.execute(null, true)
     }
     connection.sync()
-    stream.uncork()
-    return null
   }
 
   handleRowDescription({ fields }: { fields: FieldDef[] }): void {
