@@ -91,8 +91,8 @@ void t.test(
       [],
       'one stopped: what is safe to repeat is repeated'
     )
-    // The proxy asks nobody whether they are ready: a write may wait in the socket that closes.
-    t.ok(lost.length <= 2, `${lost.length} writes met the end`)
+    // The proxy asks nobody whether they are ready: a write may wait in the socket that closes, one of each who writes.
+    t.ok(lost.length <= 4, `${lost.length} writes met the end`)
     state.isStopping = true
     await Promise.all(load)
     t.comment(`${answers.length} requests, ${wrong().length} unserved when one was killed`)
