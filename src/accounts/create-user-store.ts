@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { EmailAddress } from '../lib/email-address.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { AccountStoreDeps } from './store-deps.ts'
 import { isSomebodys } from './taken-address-store.ts'
@@ -30,7 +30,7 @@ export function createUserByOperator(deps: CreateUserStoreDeps) {
   ): Promise<{ id: string } | 'email_taken' | 'username_taken'> {
     const { email, username, passwordHash, roles } = user
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
+    const id = uuidv7At(now)
     return postgres.transaction(async (tx) => {
       // In here: a repeated transaction may find the index at its next step.
       const emailIndex = sealer.emailIndex(email.canonical)

@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Postgres } from '../platform/postgres.ts'
 
@@ -46,7 +46,7 @@ export function createKnownDeviceStore({ postgres, clock }: KnownDeviceStoreDeps
     lifeSeconds: number
   ): Promise<void> {
     const createdAt = clock.now()
-    const id = uuidv7({ msecs: createdAt.getTime() })
+    const id = uuidv7At(createdAt)
     const expiresAt = new Date(createdAt.getTime() + lifeSeconds * 1_000)
     await postgres.query(ADD, [id, userId, nonceHash, createdAt, expiresAt, passwordHash])
   }

@@ -1,5 +1,4 @@
 import type { QueryResultRow } from 'pg'
-import { v7 as uuidv7 } from 'uuid'
 import {
   canonicalTypedCode,
   hmacSha256,
@@ -7,6 +6,7 @@ import {
   randomTypedCode,
   sha256
 } from '../lib/secrets.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AddressColumns, AddressIndex } from '../platform/keys/address-index.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
@@ -50,7 +50,7 @@ export function createMailTokenStore({ dataKeys, sealer, clock }: MailTokenStore
   async function replace(tx: Connection, token: NewMailToken): Promise<MailSecrets> {
     const { purpose, canonicalEmail, ttlSeconds, belongsTo, leadsTo, emailIndex } = token
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
+    const id = uuidv7At(now)
     const secrets = { token: randomToken(), code: randomTypedCode() }
     const { columns } = emailIndex ?? sealer.emailIndex(canonicalEmail)
     await tx.query('userId' in belongsTo ? REPLACE.user : REPLACE.registration, [

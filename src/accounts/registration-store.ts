@@ -1,7 +1,7 @@
-import { v7 as uuidv7 } from 'uuid'
 import { createToldEventComposer, insertFirstEvents } from '../audit/event-row.ts'
 import type { AuditEvent, RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Registration } from '../platform/prisma/client.ts'
 import type { Connection } from '../platform/postgres.ts'
 import type { MakeUser } from './make-user-store.ts'
@@ -60,7 +60,7 @@ export function createRegistrationStore(deps: RegistrationStoreDeps) {
     { refuseTakenEmail, createUserAtOnce }: RegistrationRules
   ): Promise<RegistrationOutcome> {
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
+    const id = uuidv7At(now)
     const { username } = form
     return postgres.hotTransaction(async (tx) => {
       // In here: a repeated transaction may find the index at its next step.

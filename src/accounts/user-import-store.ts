@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { v7 as uuidv7 } from 'uuid'
 import type { Audit } from '../audit/record.ts'
 import { UnavailableError } from '../errors.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { AddressIndex } from '../platform/keys/address-index.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
@@ -121,7 +121,7 @@ export function createUserImportStore(deps: UserImportStoreDeps) {
   }
 
   function identify(person: ImportedPerson): IdentifiedPerson {
-    const id = uuidv7({ msecs: clock.now().getTime() })
+    const id = uuidv7At(clock.now())
     return { id, emailIndex: sealer.emailIndex(person.email.canonical), person }
   }
 

@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
@@ -38,7 +38,7 @@ export function createOutbox({ sealer, clock }: OutboxDeps) {
 
   /** A message as a statement of one's own may write it. */
   function seal(kind: OutboxKind, payload: object) {
-    const id = uuidv7({ msecs: clock.now().getTime() })
+    const id = uuidv7At(clock.now())
     return { id, kind, payloadSealed: sealer.seal(JSON.stringify(payload), payloadPlace(id)) }
   }
 

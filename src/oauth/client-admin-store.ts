@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AuditEventType, RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Prisma, type Client as ClientRow } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
@@ -177,15 +177,15 @@ export function createClientAdminStore(deps: ClientAdminStoreDeps) {
     secretHash: Uint8Array<ArrayBuffer>
   ): Promise<void> {
     const createdAt = clock.now()
-    const id = uuidv7({ msecs: createdAt.getTime() })
+    const id = uuidv7At(createdAt)
     await tx.clientSecret.create({ data: { id, clientId, secretHash, createdAt } })
   }
 
   /** One entry refuses all tokens of a client, and those that are being signed right now. */
   async function refuseTokens(tx: Transaction, clientId: string): Promise<RevocationEntry> {
-    const now = clock.now().getTime()
-    const revokedAt = new Date(now + UNDER_WAY_SECONDS * 1_000)
-    const id = uuidv7({ msecs: now })
+    const now = clock.now()
+    const revokedAt = new Date(now.getTime() + UNDER_WAY_SECONDS * 1_000)
+    const id = uuidv7At(now)
     await tx.revocation.create({ data: { id, kind: 'client', subject: clientId, revokedAt } })
     return { kind: 'client', subject: clientId, revokedAt }
   }

@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AuditEventType } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { InitialAccessToken as Row } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
@@ -37,7 +37,7 @@ export function createInitialAccessTokenStore(deps: InitialAccessTokenStoreDeps)
     act: ClientAct
   ): Promise<InitialAccessToken> {
     const createdAt = clock.now()
-    const id = uuidv7({ msecs: createdAt.getTime() })
+    const id = uuidv7At(createdAt)
     const expiresAt =
       ttlSeconds === null ? null : new Date(createdAt.getTime() + ttlSeconds * 1_000)
     return postgres.transaction(async (tx) => {

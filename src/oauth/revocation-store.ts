@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Postgres } from '../platform/postgres.ts'
 import type { EndedSession, EndSessions } from '../sessions/end-sessions.ts'
@@ -34,7 +34,7 @@ export function createRevocationVerbs({
     const { jti, clientId, sessionId } = token
     const revokedAt = clock.now()
     await postgres.transaction(async (tx) => {
-      const id = uuidv7({ msecs: revokedAt.getTime() })
+      const id = uuidv7At(revokedAt)
       await tx.revocation.create({ data: { id, kind: 'jti', subject: jti, revokedAt } })
       await record(tx, {
         type: 'token.revoked',

@@ -1,7 +1,7 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { RequestOrigin } from '../audit/events.ts'
 import { createToldEventComposer, insertEvents, insertFirstEvents } from '../audit/event-row.ts'
 import type { Audit } from '../audit/record.ts'
+import { uuidv7At } from '../lib/random.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
@@ -122,7 +122,7 @@ export function createSessionBeginner(deps: SessionBeginnerDeps) {
     origin: RequestOrigin
   ): Promise<BegunSession | null> {
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
+    const id = uuidv7At(now)
     const times = lifetimes(now, { idleSeconds, absoluteSeconds })
     const { clientId, scope, delivery, amr, device } = session
     const event = { type: 'login.succeeded', origin, userId, sessionId: id, clientId } as const

@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AuditEventType } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
+import { uuidv7At } from '../lib/random.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
@@ -25,7 +25,7 @@ export function createEndpointStore({ postgres, sealer, clock, record }: Endpoin
     secret: string
   ): Promise<Endpoint | null> {
     const now = clock.now()
-    const id = uuidv7({ msecs: now.getTime() })
+    const id = uuidv7At(now)
     return postgres.transaction(async (tx) => {
       // Who counts, inserts alone; readers, and whoever writes an event, do not wait.
       await tx.$executeRaw`LOCK TABLE webhook_endpoint IN SHARE ROW EXCLUSIVE MODE`
