@@ -1,4 +1,5 @@
 import type { Connection, Postgres } from '../platform/postgres.ts'
+import { CLEAR_LANES } from './clear-lanes.ts'
 import type { GuessMilestone } from './guess-lanes.ts'
 
 export type GuessLaneStore = ReturnType<typeof createGuessLaneStore>
@@ -70,11 +71,6 @@ const GIVE_BACK = {
      WHERE key = $1`
 }
 
-const CLEAR = {
-  name: 'guess_lane_clear',
-  text: 'DELETE FROM guess_lane WHERE key = ANY ($1::bytea[])'
-}
-
 const IS_UNTOLD = {
   name: 'guess_lane_is_untold',
   text: 'SELECT 1 FROM guess_lane WHERE key = $1 AND failures >= $2 AND told < $2'
@@ -103,7 +99,7 @@ export function createGuessLaneStore(postgres: Postgres) {
 
   /** The guess was right, or these lanes are forgiven. */
   async function clear(keys: Buffer[]): Promise<void> {
-    await postgres.query(CLEAR, [keys])
+    await postgres.query(CLEAR_LANES, [keys])
   }
 
   /** The guess was never looked at. */

@@ -35,7 +35,7 @@ export type Guess = {
   judge: (mayCount: boolean) => Promise<boolean>
   /**
    * Begins what a right guess is for, while the next one of its line still waits. It may clear the lane by the way
-   * ({@link CLEAR_LANE}): nothing is begun that leaves it as it was.
+   * ({@link CLEAR_LANES}): nothing is begun that leaves it as it was.
    * @returns whether it has; else it is cleared afterwards
    */
   begin?: ((lane: Buffer) => Promise<boolean>) | undefined

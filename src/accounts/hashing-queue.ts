@@ -28,9 +28,11 @@ const PACE_OF = 8
 /** The door opens again once so much of the line is free: many come through before the next one closes it. */
 const FREE_TO_OPEN = 0.25
 
+const alone: PoolUse['whileHashing'] = (job) => job()
+
 /** The line for password hashes: a few run at once, no more wait than will have their turn in time. */
 export function createHashingQueue({ metrics, ...options }: HashingQueueOptions) {
-  const { concurrency, queueLength, waitMs = Infinity, inPool } = options
+  const { concurrency, queueLength, waitMs = Infinity, inPool = alone } = options
   const gate = createGate(options)
   const hashing = addHashingMetrics(metrics, gate.load)
   let onTheirWay = 0
@@ -50,7 +52,7 @@ export function createHashingQueue({ metrics, ...options }: HashingQueueOptions)
   async function timed<T>(job: () => Promise<T>): Promise<T> {
     const startedAtMs = performance.now()
     try {
-      return await (inPool === undefined ? hashing.time(job) : inPool(() => hashing.time(job)))
+      return await inPool(() => hashing.time(job))
     } finally {
       const tookMs = performance.now() - startedAtMs
       paceMs = paceMs === 0 ? tookMs : paceMs + (tookMs - paceMs) / PACE_OF

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { rememberNewest } from '../lib/remember-newest.ts'
 import type { ClientParameters, RecallCaller, RecallProven } from './client-authentication.ts'
 import type { ClientMemory, KnownClient } from './client-memory.ts'
 
@@ -26,17 +27,8 @@ export function createCallerMemory(
     proven.delete(headerHash)
     const client = recallProven(authorization, form)?.client ?? null
     const known = client === null ? null : recallFresh(client.id)
-    if (known !== null) remember(headerHash, known)
+    if (known !== null) rememberNewest(proven, headerHash, known, LIMIT)
     return client
-  }
-
-  function remember(headerHash: string, known: KnownClient): void {
-    proven.set(headerHash, known)
-    if (proven.size <= LIMIT) return
-    for (const oldest of proven.keys()) {
-      proven.delete(oldest)
-      break
-    }
   }
 }
 

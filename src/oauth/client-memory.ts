@@ -1,4 +1,5 @@
 import { elapsedMs, type Moment } from '../lib/elapsed.ts'
+import { rememberNewest } from '../lib/remember-newest.ts'
 import { hasSecret, type Client } from './client.ts'
 
 /** A client that was disabled, or changed, is refused within 1 s everywhere (SECURITY T7): this is a quarter of it. */
@@ -19,14 +20,7 @@ export function createClientMemory() {
 
   /** @param askedAt when Postgres was asked: what it said was true then, or later */
   function remember(known: KnownClient, askedAt: Moment): void {
-    const { id } = known.client
-    remembered.delete(id)
-    remembered.set(id, { ...known, askedAt })
-    if (remembered.size <= LIMIT) return
-    for (const oldest of remembered.keys()) {
-      remembered.delete(oldest)
-      break
-    }
+    rememberNewest(remembered, known.client.id, { ...known, askedAt }, LIMIT)
   }
 
   /**

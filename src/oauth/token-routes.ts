@@ -45,13 +45,13 @@ export const oauthTokenRoutes: FastifyPluginCallbackTypebox<TokenRoutesOptions> 
   const codes = createShortCodeTrade(tradeCode, (request) => app.addressOf(request))
 
   function findShort(request: IncomingMessage, body: string) {
-    const { grant_type, ...more } = readPlainParameters(body, PLAIN_FIELDS, LONGEST) ?? {}
     if (request.headers.dpop !== undefined) return null
-    if (grant_type === 'client_credentials') {
-      return findForService(request, { grant_type, ...more })
-    }
+    const { grant_type, ...more } = readPlainParameters(body, PLAIN_FIELDS, LONGEST) ?? {}
+    if (grant_type === undefined) return null
+    const form = { grant_type, ...more }
+    if (grant_type === 'client_credentials') return findForService(request, form)
     if (grant_type !== 'authorization_code') return null
-    return codes.findShort(request, { grant_type, ...more }, READY_HEADERS)
+    return codes.findShort(request, form, READY_HEADERS)
   }
 
   /** Nothing is spent or begun: the route may have to do it once more. */

@@ -2,24 +2,20 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
-import {
-  createConnectionWatch,
-  lendConnection,
-  runOnConnection,
-  type Connection,
-  type HotTransaction,
-  type Statement
-} from './postgres/connection.ts'
+import type { Connection } from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
+import { runOnConnection, type HotTransaction } from './postgres/hot-transaction.ts'
 import { discardIdle, openPrimaryPool } from './postgres/primary-pool.ts'
+import { createConnectionWatch, lendConnection } from './postgres/prisma-transaction.ts'
 import { withRetry } from './postgres/retry.ts'
-import { StatementBatch } from './postgres/statement-batch.ts'
+import { StatementBatch, type Statement } from './postgres/statement-batch.ts'
 import { createStatementNames, tryStatementNames } from './postgres/statement-names.ts'
 import { Prisma, PrismaClient } from './prisma/client.ts'
 import { within } from './within.ts'
 
-export { endOf } from './postgres/connection.ts'
-export type { Connection, HotTransaction, Statement } from './postgres/connection.ts'
+export type { Connection } from './postgres/connection.ts'
+export { endOf, type HotTransaction } from './postgres/hot-transaction.ts'
+export type { Statement } from './postgres/statement-batch.ts'
 
 /** A transaction that several stores write into: the fact, its audit event and its mail commit together. */
 export type Transaction = Prisma.TransactionClient & Connection

@@ -22,7 +22,7 @@ export type NewSession = {
 
 /**
  * What was shown for a new session: the hash that the password matched, and whether the browser is an old one; and
- * the person's key, as {@link sealedKeyOf} read it beside the hash. Whoever is gone since begins no session.
+ * the person's key as it was read beside the hash. Whoever is gone since begins no session.
  */
 export type LoginProof = {
   isKnownDevice: boolean

@@ -1,11 +1,17 @@
-import { CLEAR_LANE } from '../abuse/clear-lane.ts'
+import { CLEAR_LANES } from '../abuse/clear-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection, Postgres } from '../platform/postgres.ts'
-import { holdPerson, lifetimes, type BeginSession, type LoginProof } from './begin-session.ts'
+import {
+  holdPerson,
+  lifetimes,
+  type BeginSession,
+  type BegunSession,
+  type LoginProof
+} from './begin-session.ts'
 import type { BrowserClaim } from './browser-cookie.ts'
 import type { EndedSession, EndSessions } from './end-sessions.ts'
 import { isStale, liveLogin } from './live-login.ts'
@@ -99,7 +105,7 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
   ): Promise<BegunLogin | null> {
     return postgres.hotTransaction(async (tx) => {
       const begun = await beginIn(tx, login, proof, origin)
-      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANE, [lane])
+      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANES, [[lane]])
       return begun
     })
   }
@@ -110,22 +116,30 @@ export function createBrowserSessionStore(deps: BrowserSessionStoreDeps) {
     proof: LoginProof,
     origin: RequestOrigin
   ): Promise<BegunLogin | null> {
+    if (login.current === null) return beginNew(tx, login, proof, origin)
     if (!(await holdPerson(tx, login.userId, proof.passwordHash))) return null
-    const former = login.current === null ? null : await lockLive(tx, login.current)
+    const former = await lockLive(tx, login.current)
     if (former?.userId === login.userId) {
       return { session: await renew(tx, former.id, login, origin), ended: [] }
     }
     const ended =
       former === null ? [] : await endSessions(tx, { sessionId: former.id }, 'logout', { origin })
-    const { userId, secret, amr, device } = login
+    const begun = await beginNew(tx, login, proof, origin)
+    return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
+  }
+
+  function beginNew(
+    tx: Connection,
+    { userId, secret, amr, device }: NewBrowserLogin,
+    proof: LoginProof,
+    origin: RequestOrigin
+  ): Promise<BegunSession | null> {
     const what = {
       clientId: FIRST_PARTY_CLIENT,
       scope: FIRST_PARTY_SCOPE,
       delivery: 'browser'
     } as const
-    const session = { userId, secret, amr, device, ...what }
-    const begun = await beginSession(tx, session, proof, origin)
-    return begun && { session: begun.session, ended: [...ended, ...begun.ended] }
+    return beginSession(tx, { userId, secret, amr, device, ...what }, proof, origin)
   }
 
   /** Of any number of logins with one cookie, one goes on with its session: the secret is new after that. */

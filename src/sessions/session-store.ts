@@ -1,4 +1,4 @@
-import { CLEAR_LANE } from '../abuse/clear-lane.ts'
+import { CLEAR_LANES } from '../abuse/clear-lanes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { sha256 } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -81,7 +81,7 @@ export function createSessionStore(deps: SessionStoreDeps) {
     return postgres.hotTransaction(async (tx) => {
       const begun = await beginSession(tx, session, proof, origin)
       // At the end: another guess at it waits for the commit alone, and no journey.
-      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANE, [lane])
+      if (begun !== null && lane !== null) tx.atEnd(CLEAR_LANES, [[lane]])
       return begun
     })
   }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify } from 'jose'
 import { v4 as uuidv4 } from 'uuid'
+import { rememberNewest } from '../lib/remember-newest.ts'
 import { isCanonicalBase64Url } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SigningAlgorithm } from '../signing/algorithm.ts'
@@ -66,7 +67,7 @@ export type AccessTokensDeps = {
 
 type Verified = { claims: AccessTokenClaims; key: RingKey }
 
-/** How many verified tokens are remembered; each costs about 1 KiB. */
+/** How many verified tokens are remembered, of which the oldest makes room; each costs about 1 KiB. */
 const CACHE_LIMIT = 10_000
 
 /** Access tokens as RFC 9068 has them: signed by the ring's key of the hour, verified against the ring alone. */
@@ -112,7 +113,7 @@ export function createAccessTokens(deps: AccessTokensDeps) {
       verified.delete(tokenHash)
       return null
     }
-    if (known === undefined) remember(tokenHash, entry)
+    if (known === undefined) rememberNewest(verified, tokenHash, entry, CACHE_LIMIT)
     return isMeantFor(entry.claims, audience) ? entry.claims : null
   }
 
@@ -160,17 +161,6 @@ export function createAccessTokens(deps: AccessTokensDeps) {
       if (error instanceof errors.JOSEError) return null
       throw error
     }
-  }
-
-  /** Bounded: the oldest makes room. */
-  function remember(tokenHash: string, entry: Verified): void {
-    if (verified.size >= CACHE_LIMIT) {
-      for (const oldest of verified.keys()) {
-        verified.delete(oldest)
-        break
-      }
-    }
-    verified.set(tokenHash, entry)
   }
 
   return { issue, verify, recall, ttlSeconds }

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openPostgres } from '../../src/platform/postgres.ts'
-import { runOnConnection } from '../../src/platform/postgres/connection.ts'
+import { runOnConnection } from '../../src/platform/postgres/hot-transaction.ts'
 import { openPrimaryPool } from '../../src/platform/postgres/primary-pool.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { openDatabase } from '../support/raw-database.ts'

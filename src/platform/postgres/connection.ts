@@ -1,9 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Client, ClientBase, Pool, PoolClient, QueryResultRow } from 'pg'
+import type { Client, QueryResultRow } from 'pg'
 import { UnavailableError } from '../../errors.ts'
 import { askTogether, type Answered, type Asked, type Statement } from './statement-batch.ts'
-
-export type { Statement } from './statement-batch.ts'
 
 /** One connection, within a transaction that ends with the work. */
 export type Connection = {
@@ -12,22 +9,6 @@ export type Connection = {
    * answer of any, goes in one journey and is done in that order; where one fails, all of them have.
    */
   query: <Row extends QueryResultRow>(statement: Statement, values: unknown[]) => Promise<Row[]>
-}
-
-/** A transaction on the driver alone. */
-export type HotTransaction = Connection & {
-  /** Runs a statement as the last thing, in one journey with the COMMIT. What it locks is held for that long only. */
-  atEnd: (statement: Statement, values: unknown[]) => void
-}
-
-/** For those who ask for what gives no rows: they ask it at the end. */
-export function endOf({ atEnd }: HotTransaction): Connection {
-  return {
-    query(statement, values) {
-      atEnd(statement, values)
-      return Promise.resolve([])
-    }
-  }
 }
 
 export type ConnectionOptions = {
@@ -42,12 +23,14 @@ type Waiting = Asked & {
   reject: (error: unknown) => void
 }
 
+export const undone = () => new Error('A statement failed before the end.')
+
 /**
  * A connection that is of use until `close`, or until its time is over. What waits then still goes; after `giveUp`
  * nothing does, for it would come after the ROLLBACK.
  * @param begin goes before what is asked first
  */
-function openConnection(
+export function openConnection(
   client: Client,
   { namedStatements, limitMs }: ConnectionOptions,
   begin: Asked[] = []
@@ -102,7 +85,7 @@ function openConnection(
 
   /** What failed without Postgres knowing, as a value that is none, is no less undone: it must not pass for done. */
   function requireNoFailure(): void {
-    if (hasFailed) throw new Error('A statement failed before the end.')
+    if (hasFailed) throw undone()
   }
 
   return {
@@ -120,123 +103,4 @@ function openConnection(
       isGivenUp = true
     }
   }
-}
-
-/** Runs `work` with a connection that is of use to it alone, and only until it ends. */
-export async function lendConnection<T>(
-  client: Client,
-  options: ConnectionOptions,
-  work: (connection: Connection) => Promise<T>
-): Promise<T> {
-  const { query, close, giveUp, requireNoFailure } = openConnection(client, options)
-  try {
-    const result = await work({ query })
-    await close()
-    requireNoFailure()
-    requireUnbroken(client)
-    return result
-  } finally {
-    giveUp()
-  }
-}
-
-const BEGIN = { statement: { name: 'transaction_begin', text: 'BEGIN' }, values: [] }
-const COMMIT = { statement: { name: 'transaction_commit', text: 'COMMIT' }, values: [] }
-
-/**
- * A transaction on the driver alone: a fifth of what Prisma's takes of the main thread. It begins with its first
- * statement. What was not committed after `limitMs` never will be: its connection is closed.
- */
-export async function runOnConnection<T>(
-  pool: Pool,
-  work: (tx: HotTransaction) => Promise<T>,
-  options: ConnectionOptions
-): Promise<T> {
-  const client = await pool.connect()
-  // A connection that breaks between two statements says so here; the next statement fails with it.
-  const ignore = () => undefined
-  client.on('error', ignore)
-  const limit = { isOver: false }
-  const timer = setTimeout(() => {
-    limit.isOver = true
-    void client.end()
-  }, options.limitMs)
-  const opened = openConnection(client, options, [BEGIN])
-  const { query, ask, hasAsked, requireNoFailure, close, giveUp } = opened
-  const last: Asked[] = []
-  const atEnd = (statement: Statement, values: unknown[]) => {
-    last.push({ statement, values })
-  }
-  try {
-    const result = await work({ query, atEnd })
-    await close()
-    if (limit.isOver) throw new UnavailableError('the transaction took too long')
-    requireNoFailure()
-    if (hasAsked() || last.length > 0) requireDone((await ask([...last, COMMIT])).at(-1))
-    return result
-  } catch (error) {
-    giveUp()
-    // Whether it had begun the client may not know yet: what it says comes after an error is told.
-    if (hasAsked()) await client.query('ROLLBACK').catch(ignore)
-    throw limit.isOver ? new UnavailableError('the transaction took too long', error) : error
-  } finally {
-    giveUp()
-    clearTimeout(timer)
-    client.off('error', ignore)
-    client.release()
-  }
-}
-
-/** After a failed statement a COMMIT is a ROLLBACK that Postgres calls no error: it must not pass for done. */
-function requireDone(committed: Answered | undefined): void {
-  if (committed?.command !== 'COMMIT') throw new Error('A statement failed before the end.')
-}
-
-const broken = new WeakSet<ClientBase>()
-
-/** Notes failed statements: what the client says of its transaction comes after their errors are told. */
-export function noteFailures(client: ClientBase & Pick<Client, 'connection'>): void {
-  client.connection.on('errorMessage', () => broken.add(client))
-  client.connection.on('readyForQuery', ({ status }: { status: string }) => {
-    if (status !== 'E') broken.delete(client)
-  })
-}
-
-/** Prisma's COMMIT, likewise. */
-function requireUnbroken(client: ClientBase): void {
-  if (broken.has(client)) throw new Error('A statement failed before the end.')
-}
-
-/** Tells on which connection Prisma's transaction runs: it keeps that to itself. */
-export function createConnectionWatch(pool: Pool) {
-  const watched = new AsyncLocalStorage<{ client: PoolClient | null }>()
-
-  async function connect(): Promise<PoolClient> {
-    const client = await pool.connect()
-    const holder = watched.getStore()
-    if (holder !== undefined) holder.client = client
-    return client
-  }
-
-  /** The pool for Prisma. Its own `query` connects by itself, outside transactions. */
-  const watchedPool = new Proxy(pool, {
-    get(target, key) {
-      if (key === 'connect') return connect
-      const value: unknown = Reflect.get(target, key)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    }
-  })
-
-  /** Runs `work`; within it `clientOf` is the client that was connected last. */
-  function watch<T>(work: (clientOf: () => PoolClient) => Promise<T>): Promise<T> {
-    const holder: { client: PoolClient | null } = { client: null }
-    return watched.run(holder, () =>
-      work(() => {
-        if (holder.client === null) throw new Error('No transaction has begun.')
-        return holder.client
-      })
-    )
-  }
-
-  return { watchedPool, watch }
 }

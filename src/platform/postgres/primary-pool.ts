@@ -7,7 +7,7 @@ import {
   type PoolConfig
 } from 'pg'
 import { hostsOf } from '../../lib/postgres-hosts.ts'
-import { noteFailures } from './connection.ts'
+import { noteFailures } from './prisma-transaction.ts'
 import { endOnTimeout } from './statement-batch.ts'
 
 export type PrimaryPoolOptions = Omit<PoolConfig, 'connectionString' | 'Client' | 'onConnect'> & {
