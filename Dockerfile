@@ -35,7 +35,7 @@ RUN { apt-get update && apt-get install -y --no-install-recommends g++ make pyth
 # Compiled once, so that a start does not have to: by the user that runs it, for Node looks for no other's.
 RUN install -d -o node node_modules/.cache \
   && setpriv --reuid=node --regid=node --clear-groups env \
-    NODE_COMPILE_CACHE=node_modules/.cache/latchkey NODE_OPTIONS=--max-semi-space-size=4 node src/warm-up.ts \
+    NODE_COMPILE_CACHE=node_modules/.cache/latchkey NODE_OPTIONS=--max-semi-space-size=8 node src/warm-up.ts \
   && chmod -R a+rX node_modules/.cache
 
 FROM base
@@ -43,7 +43,7 @@ FROM base
 # Memory (docs/performance.md): each thread that hashes would keep its 19 MiB in an arena of its own, and V8 would
 # let 128 MiB fill before it looks for what has died. The one arena keeps what some hashes need, in huge pages.
 ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=134217728
-ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1 NODE_OPTIONS=--max-semi-space-size=4
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1 NODE_OPTIONS=--max-semi-space-size=8
 ENV NODE_COMPILE_CACHE=/app/node_modules/.cache/latchkey
 ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
 COPY --from=modules /app/node_modules node_modules
