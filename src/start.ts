@@ -54,7 +54,6 @@ export async function start(): Promise<void> {
 async function serve(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
   // Here, for the primary of several workers does without it.
   const app = await (await import('./app.ts')).buildApp({ ...config, databaseUrl })
-  lowerPoolPriority()
   // Fastify would log one line more for every address; `announce` says it once.
   const { level } = app.log
   app.log.level = 'warn'
@@ -87,6 +86,7 @@ function warmUp(app: Awaited<ReturnType<typeof buildApp>>): void {
   }
   app.server.on('request', noteUse)
   soon(() => {
+    void lowerPoolPriority()
     loadCompilers()
     void loadNodemailer()
   })

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { freePort } from '../../test/support/server.ts'
+import { endWithBench, OWN_SESSION } from './own-session.ts'
 import type { Place } from './place.ts'
 
 /** Starts a server that tells by a message when it listens, and what there is to know. */
@@ -10,10 +11,13 @@ export async function startChild<Told>(
   { name, file, env }: { name: string; file: string; env: Record<string, string> }
 ) {
   const port = await freePort()
-  const child = fork(file, {
-    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env, PORT: String(port) },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc']
-  })
+  const child = endWithBench(
+    fork(file, {
+      env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env, PORT: String(port) },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      ...OWN_SESSION
+    })
+  )
   let said = ''
   child.stderr?.on('data', (chunk) => (said = (said + String(chunk)).slice(-4_000)))
   const exit = once(child, 'exit')

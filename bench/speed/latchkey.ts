@@ -12,6 +12,7 @@ import pg from 'pg'
 import packageJson from '../../package.json' with { type: 'json' }
 import { applyMigrations } from '../../src/platform/migrate.ts'
 import { freePort } from '../../test/support/server.ts'
+import { endWithBench, OWN_SESSION } from './own-session.ts'
 import type { Place } from './place.ts'
 
 const run = promisify(execFile)
@@ -70,11 +71,14 @@ export async function startServer(
   const log = openSync(logFile, 'a')
   const startedMs = performance.now()
   const [usualEnv, usualFlags] = npmStart()
-  const child = spawn(process.execPath, [...usualFlags, ...flags, 'src/server.ts'], {
-    cwd: ROOT,
-    env: { ...usualEnv, ...env },
-    stdio: ['ignore', log, log]
-  })
+  const child = endWithBench(
+    spawn(process.execPath, [...usualFlags, ...flags, 'src/server.ts'], {
+      cwd: ROOT,
+      env: { ...usualEnv, ...env },
+      stdio: ['ignore', log, log],
+      ...OWN_SESSION
+    })
+  )
   const url = `http://127.0.0.1:${env['PORT'] ?? ''}/readyz`
   while ((await fetch(url).catch(() => null))?.ok !== true) {
     if (child.exitCode !== null) throw new Error(`The server ended; its log is ${logFile}.`)

@@ -9,8 +9,8 @@ export type Signed = { id: number; signature: Uint8Array }
 
 /** MiB. It holds a key and a few texts; V8 on its own would let its garbage grow to many times that. */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 }
-/** It makes some 3,000 a second: these wait for 3 ms. */
-const MOST_WAITING = 8
+/** It makes some 3,000 a second: these wait for 20 ms. The pool's threads, which hash, let everybody pass. */
+const MOST_WAITING = 64
 
 /**
  * A thread of its own for signatures, at the priority of the main thread. The first one that is asked for starts it,
