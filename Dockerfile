@@ -43,7 +43,7 @@ FROM base
 # Memory (docs/performance.md): each thread that hashes would keep its 19 MiB in an arena of its own, and V8 would
 # let 128 MiB fill before it looks for what has died. The one arena keeps what some hashes need, in huge pages.
 ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=134217728
-ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1 NODE_OPTIONS=--max-semi-space-size=8
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1 NODE_OPTIONS=--max-semi-space-size=8 ARGON2_SCHEDULING=idle
 ENV NODE_COMPILE_CACHE=/app/node_modules/.cache/latchkey
 ENV NODE_ENV=production NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_LOGS_MAX=0
 COPY --from=modules /app/node_modules node_modules

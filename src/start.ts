@@ -8,7 +8,7 @@ import { lastLines } from './http/log-stream.ts'
 import { loadNodemailer } from './mail/transport.ts'
 import { prepareFolder } from './platform/folder.ts'
 import { applyMigrations, pendingMigrations } from './platform/migrate.ts'
-import { lowerPoolPriority } from './platform/thread-priority.ts'
+import { idlePool, lowerPoolPriority } from './platform/thread-priority.ts'
 import { StartError } from './platform/start-error.ts'
 import { explainStartFailure } from './start-failure.ts'
 
@@ -54,6 +54,7 @@ export async function start(): Promise<void> {
 async function serve(config: Config, databaseUrl: string, asked: Promise<void>): Promise<void> {
   // Here, for the primary of several workers does without it.
   const app = await (await import('./app.ts')).buildApp({ ...config, databaseUrl })
+  lowerPoolPriority()
   // Fastify would log one line more for every address; `announce` says it once.
   const { level } = app.log
   app.log.level = 'warn'
@@ -64,7 +65,7 @@ async function serve(config: Config, databaseUrl: string, asked: Promise<void>):
   const metrics = await listenForMetrics(app, config)
   app.log.level = level
   if (cluster.isPrimary) announce(config)
-  warmUp(app)
+  warmUp(app, config)
   await asked
   app.startDraining()
   await delay(DRAIN_NOTICE_MS)
@@ -76,7 +77,10 @@ async function serve(config: Config, databaseUrl: string, asked: Promise<void>):
  * What is no part of a start, since nobody can ask for it yet, and what the first who asks should not wait for.
  * Prisma is the largest, and comes once there is somebody: a server in reserve does without its 40 MiB.
  */
-function warmUp(app: Awaited<ReturnType<typeof buildApp>>): void {
+function warmUp(
+  app: Awaited<ReturnType<typeof buildApp>>,
+  { argon2Scheduling, workers }: Config
+): void {
   const soon = (work: () => unknown) => setTimeout(work, WARM_UP_AFTER_MS).unref()
   const loadClient = () => app.warmUp().catch(() => undefined) // requests tell that Postgres does not answer
   const noteUse = ({ url = '' }: IncomingMessage) => {
@@ -86,7 +90,11 @@ function warmUp(app: Awaited<ReturnType<typeof buildApp>>): void {
   }
   app.server.on('request', noteUse)
   soon(() => {
-    void lowerPoolPriority()
+    if (argon2Scheduling === 'idle') {
+      idlePool({ workers }).catch((error: unknown) => {
+        app.log.warn(error, 'ARGON2_SCHEDULING=idle is not in force: hashes run as with nice')
+      })
+    }
     loadCompilers()
     void loadNodemailer()
   })

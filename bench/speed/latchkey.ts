@@ -45,6 +45,7 @@ export async function openLatchkey(place: Place, extra: Record<string, string> =
     // As docs/performance.md has it: a hash for each core, and threads beside them for signatures.
     ARGON2_CONCURRENCY: String(availableParallelism()),
     UV_THREADPOOL_SIZE: String(availableParallelism() + 2),
+    ARGON2_SCHEDULING: 'idle',
     RATE_LIMIT_LOGIN_PER_MINUTE: WIDE,
     RATE_LIMIT_REGISTER_PER_HOUR: WIDE,
     RATE_LIMIT_AUTHORIZE_PER_MINUTE: WIDE,

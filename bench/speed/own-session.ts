@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 
 /**
- * Every server of the bench has a session of its own, as a service has: Linux shares the cores out among sessions first.
- * Give it to `spawn` or `fork`, and the child to {@link endWithBench}.
+ * Every server whose speed is compared has a session of its own, as a service has: Linux shares the cores out among
+ * sessions first. Give it to `spawn` or `fork`, and the child to {@link endWithBench}.
  */
 export const OWN_SESSION = { detached: true } as const
 
@@ -15,9 +15,13 @@ export function endWithBench<Child extends ChildProcess>(child: Child): Child {
   return child
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+const endAll = () => {
+  for (const child of running) child.kill('SIGKILL')
+}
+process.once('exit', endAll)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
-    for (const child of running) child.kill('SIGKILL')
+    endAll()
     process.kill(process.pid, signal)
   })
 }

@@ -1,4 +1,4 @@
-import { boolean, integer, listOf, url } from '../lib/setting-parsers.ts'
+import { boolean, integer, listOf, oneOf, url } from '../lib/setting-parsers.ts'
 import { optional } from './setting.ts'
 
 /** What a password has to be, and what its hash costs. */
@@ -40,6 +40,12 @@ export const PASSWORDS = {
     'Password hashes at the same time; not more than cores. Workers share it',
     integer(1, 64),
     2
+  ),
+  argon2Scheduling: optional(
+    'ARGON2_SCHEDULING',
+    '`idle`: where cores are scarce, hashes leave them at once to all else (Linux); for a server in a container or service of its own. `nice`: hashes get less of them',
+    oneOf('nice', 'idle'),
+    'nice'
   ),
   argon2QueueLength: optional(
     'ARGON2_QUEUE_LENGTH',

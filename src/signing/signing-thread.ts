@@ -9,7 +9,10 @@ export type Signed = { id: number; signature: Uint8Array }
 
 /** MiB. It holds a key and a few texts; V8 on its own would let its garbage grow to many times that. */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 }
-/** It makes some 3,000 a second: these wait for 20 ms. The pool's threads, which hash, let everybody pass. */
+/**
+ * It makes some 3,000 a second, so the last of these waits for 20 ms where it has a core. More at once are for the pool's
+ * threads, which hash and let everybody pass: few wait longer this way, if most a little.
+ */
 const MOST_WAITING = 64
 
 /**

@@ -1,70 +1,72 @@
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
-import t from 'tap'
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import t, { type Test } from 'tap'
+import { createTestDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
+import { startServer } from '../support/server.ts'
 
-const MODULE = join(import.meta.dirname, '../../src/platform/thread-priority.ts')
 const SCHED_OTHER = 0
 const SCHED_IDLE = 5
 
-type Thread = { isPool: boolean; niceness: number; policy: number }
+const database = await createTestDatabase(t)
+const keyEncryptionKey = randomBytes(32).toString('hex')
+const skip = process.platform !== 'linux' || availableParallelism() < 2
 
-/** In a process of its own: a priority that was lowered stays so. proc_pid_stat(5): fields 19 and 41. */
-const SCRIPT = `
-  import { pbkdf2 } from 'node:crypto'
-  import { readdirSync, readFileSync } from 'node:fs'
-  import { lowerPoolPriority } from ${JSON.stringify(MODULE)}
-  pbkdf2('password', 'salt', 1, 32, 'sha256', async () => {
-    await lowerPoolPriority()
-    const threads = readdirSync('/proc/self/task').map((id) => {
-      const read = (file) => readFileSync('/proc/self/task/' + id + '/' + file, 'utf8')
-      const fields = read('stat').slice(read('stat').lastIndexOf(')') + 2).split(' ')
-      const [niceness, policy] = [Number(fields[16]), Number(fields[38])]
-      return { isPool: read('comm').trim() === 'libuv-worker', niceness, policy }
-    })
-    console.log(JSON.stringify(threads))
-  })`
-
-const NODE = [process.execPath, '--input-type=module', '--eval', SCRIPT]
-/** As a service is started: `setsid` becomes it. */
-const SERVICE = ['setsid', ...NODE]
-
-function threadsAfter([program = '', ...args]: string[], env = process.env) {
-  const threads = JSON.parse(execFileSync(program, args, { encoding: 'utf8', env })) as Thread[]
-  const ofPool = threads.filter(({ isPool }) => isPool)
-  return { ofPool, others: threads.filter(({ isPool }) => !isPool) }
+/** A server in production's own process: what it does to its threads lasts. */
+async function start(t: Test, env: Record<string, string> = {}) {
+  const server = await startServer(t, {
+    DATABASE_URL: database.url,
+    KEY_ENCRYPTION_KEY: keyEncryptionKey,
+    DATA_DIR: await givenFolder(t),
+    ...env
+  })
+  /** How the threads that hash are scheduled, and the others: each kind once. proc_pid_stat(5), fields 19 and 41. */
+  const threads = () => {
+    const [pool, others] = [new Set<string>(), new Set<string>()]
+    for (const id of readdirSync(`/proc/${server.pid}/task`)) {
+      const stat = readFileSync(`/proc/${server.pid}/task/${id}/stat`, 'utf8')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      const kind = stat.includes('(libuv-worker)') ? pool : others
+      kind.add(`niceness ${fields[16]}, policy ${fields[38]}`)
+    }
+    return { pool: [...pool], others: [...others] }
+  }
+  return { ...server, threads }
 }
 
-const policies = (threads: Thread[]) => [...new Set(threads.map(({ policy }) => policy))]
-const nicenesses = (threads: Thread[]) => [...new Set(threads.map(({ niceness }) => niceness))]
-const skip = process.platform !== 'linux'
+const others = [`niceness 0, policy ${SCHED_OTHER}`]
+const nice = { pool: [`niceness 15, policy ${SCHED_OTHER}`], others }
 
 void t.test(
-  'the threads that hash, of a service: leave the cores at once, those that answer do not',
+  'the threads that hash, nothing set: are nicer than those that answer',
   { skip },
-  (t) => {
-    const { ofPool, others } = threadsAfter(SERVICE)
-    t.strictSame(policies(ofPool), [SCHED_IDLE])
-    t.strictSame(policies(others), [SCHED_OTHER])
-    t.end()
+  async (t) => {
+    const { threads } = await start(t)
+    t.strictSame(threads(), nice)
   }
 )
 
 void t.test(
-  'the threads that hash, of a program beside others: are nicer, and go on beside them',
+  'ARGON2_SCHEDULING=idle: they leave the cores at once, those that answer do not',
   { skip },
-  (t) => {
-    const { ofPool, others } = threadsAfter(NODE)
-    t.strictSame(nicenesses(ofPool), [15])
-    t.strictSame(policies(ofPool), [SCHED_OTHER])
-    t.notOk(nicenesses(others).includes(15))
-    t.end()
+  async (t) => {
+    const { threads } = await start(t, { ARGON2_SCHEDULING: 'idle' })
+    const idle = `niceness 15, policy ${SCHED_IDLE}`
+    await eventually('all of the pool', () => Promise.resolve(threads().pool.join() === idle))
+    t.strictSame(threads(), { pool: [idle], others })
   }
 )
 
-void t.test('the threads that hash, of a service without chrt: are nicer', { skip }, (t) => {
-  const { ofPool, others } = threadsAfter(['/usr/bin/setsid', ...NODE], { PATH: '/nowhere' })
-  t.strictSame(nicenesses(ofPool), [15])
-  t.strictSame(policies(ofPool), [SCHED_OTHER])
-  t.notOk(nicenesses(others).includes(15))
-  t.end()
-})
+void t.test(
+  'ARGON2_SCHEDULING=idle, no chrt: they are nicer, and the log says which setting is not in force',
+  { skip },
+  async (t) => {
+    const { threads, output } = await start(t, { ARGON2_SCHEDULING: 'idle', PATH: '/nowhere' })
+    await eventually('a line', () =>
+      Promise.resolve(output().includes('ARGON2_SCHEDULING=idle is not in force'))
+    )
+    t.strictSame(threads(), nice)
+  }
+)

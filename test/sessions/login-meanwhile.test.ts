@@ -60,3 +60,24 @@ void t.test('the same at the pages: refused, and told', async (t) => {
   t.strictSame(await failures(), [...before, nameless])
   t.strictSame(await app.sql('SELECT FROM session WHERE user_id = $1', [user.id]), [])
 })
+
+void t.test(
+  'the same in a browser that is logged in: refused, and its session stays',
+  async (t) => {
+    const user = await givenUser(app)
+    const visitor = createVisitor(app)
+    t.equal((await visitor.logIn(user.email)).statusCode, 303)
+    const sessions = () =>
+      app.sql('SELECT id, secret_hash, revoked_at, auth_time FROM session WHERE user_id = $1', [
+        user.id
+      ])
+    const [before, cookie] = [await sessions(), visitor.session()]
+    const letGo = await hold(t, REPLACE, [user.id])
+    const asking = visitor.logIn(user.email)
+    await someoneWaits()
+    await letGo('COMMIT')
+    t.not((await asking).statusCode, 303)
+    t.strictSame(visitor.session(), cookie)
+    t.strictSame(await sessions(), before)
+  }
+)

@@ -30,7 +30,7 @@ export function noteFailures(client: ClientBase & Pick<Client, 'connection'>): v
   })
 }
 
-/** After a failed statement Prisma's COMMIT, too, is a ROLLBACK that Postgres calls no error. */
+/** After a failed statement a COMMIT is a ROLLBACK that Postgres calls no error, and Prisma sees none either. */
 function requireUnbroken(client: ClientBase): void {
   if (broken.has(client)) throw undone()
 }

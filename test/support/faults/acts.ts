@@ -121,7 +121,9 @@ export function createActs(ledger: Ledger, findLink: FindLink) {
     const next = `${PASSWORD}-${randomBytes(4).toString('hex')}`
     for (const other of others) other.isLive = false
     const json = { current_password: current, new_password: next }
-    const call = { path: '/users/change-password', token: session.accessToken, json }
+    // Every browser that is known is forgotten but this one, whose logins no limit counts.
+    const headers = fromOwnPage(person.device)
+    const call = { path: '/users/change-password', token: session.accessToken, json, headers }
     const answer = await insist(call)
     // Of a first try without an answer nobody knows whether it was done: the new password tells.
     const isDone =
@@ -133,7 +135,6 @@ export function createActs(ledger: Ledger, findLink: FindLink) {
       return
     }
     person.password = next
-    person.device = ''
     for (const other of others) ledger.refuseSession('a changed password', other)
     const old = { path: '/auth/login', json: { email, password: current } }
     ledger.refuse('an old password', old, { onlyAtEnd: true })
