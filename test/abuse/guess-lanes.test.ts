@@ -3,6 +3,7 @@ import t from 'tap'
 import { createGuessLaneStore } from '../../src/abuse/guess-lane-store.ts'
 import { createGuessLanes, type Guess } from '../../src/abuse/guess-lanes.ts'
 import { startApp } from '../support/app.ts'
+import { eventually } from '../support/eventually.ts'
 import { openKeyRoom } from '../support/key-room.ts'
 
 const app = await startApp(t)
@@ -99,7 +100,9 @@ void t.test(
       rightly(account, () => Promise.reject(failed)),
       failed
     )
-    t.strictSame(await app.sql('SELECT key FROM guess_lane WHERE key = $1', [key]), [])
+    await eventually('the lane is cleared', async () => {
+      return (await app.sql('SELECT key FROM guess_lane WHERE key = $1', [key])).length === 0
+    })
   }
 )
 

@@ -81,3 +81,23 @@ void t.test(
     t.strictSame(await sessions(), before)
   }
 )
+
+void t.test(
+  'the session cannot be begun in time: 503 at once, and the guess counts no more',
+  async (t) => {
+    const user = await givenUser(app)
+    const startedAtMs = performance.now()
+    const letPersonGo = await hold(t, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [user.id])
+    const asking = app.post('/auth/login', { email: user.email, password: PASSWORD })
+    await someoneWaits()
+    const letLanesGo = await hold(t, 'UPDATE guess_lane SET updated_at = updated_at')
+    isProblem(t, await asking, 503, 'unavailable')
+    // A statement's limit of 1.5 s, once: to clear the lane meets another.
+    t.ok(performance.now() - startedAtMs < 2_500, 'within one limit')
+    await letLanesGo('ROLLBACK')
+    await letPersonGo('ROLLBACK')
+    await eventually('the lane is cleared', async () => {
+      return (await app.sql('SELECT FROM guess_lane')).length === 0
+    })
+  }
+)
