@@ -30,7 +30,8 @@ export function createSigningThread() {
     const { NODE_COMPILE_CACHE } = process.env
     // No setting and no secret goes along but the key of each signature, which stays in this process.
     const started = new Worker(new URL('./signing-thread-worker.ts', import.meta.url), {
-      env: { NODE_COMPILE_CACHE },
+      // A thread takes a value that is none for the text "undefined", and makes a folder of that name.
+      env: NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE },
       execArgv: [],
       resourceLimits: LIMITS
     })

@@ -1,5 +1,6 @@
 import { createHook } from 'node:async_hooks'
 import { generateKeyPairSync, verify } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { createPoolUse } from '../../src/platform/pool-use.ts'
 import { signingParameters, SIGNING_ALGORITHMS } from '../../src/signing/algorithm.ts'
@@ -8,6 +9,7 @@ import { createSigningThread } from '../../src/signing/signing-thread.ts'
 import { startApp } from '../support/app.ts'
 import { givenSession, givenUser } from '../support/builders.ts'
 import { eventually } from '../support/eventually.ts'
+import { givenFolder } from '../support/folder.ts'
 
 const PAIRS = {
   RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
@@ -30,6 +32,22 @@ async function openThread(t: Test) {
   await eventually('the thread signs', async () => (await thread.sign(jobOf('first'))) !== null)
   return thread
 }
+
+void t.test('no folder for compiled modules, a signature: makes none', async (t) => {
+  const { NODE_COMPILE_CACHE: folder } = process.env
+  delete process.env['NODE_COMPILE_CACHE']
+  t.teardown(() => {
+    if (folder !== undefined) process.env['NODE_COMPILE_CACHE'] = folder
+  })
+  const before = process.cwd()
+  process.chdir(await givenFolder(t))
+  t.teardown(() => {
+    process.chdir(before)
+  })
+  const thread = await openThread(t)
+  await thread.close()
+  t.strictSame(await readdir('.'), [])
+})
 
 void t.test('the signing thread, asked in every algorithm: signs as the pool does', async (t) => {
   const thread = await openThread(t)
