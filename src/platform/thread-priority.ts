@@ -31,14 +31,13 @@ export function lowerPoolPriority(): void {
  * else waits; these leave it at once. Node cannot ask for that, `chrt` of util-linux can. Where others of the same group
  * (session, service, container: Linux shares the cores out among those) keep all cores, such threads stand
  * still. So this is for a server that has a group to itself; and `workers` that could keep all cores stay as they are.
- * @returns whether it has been done; it cannot be undone
+ * It cannot be undone.
  * @throws where it is not allowed, there is no `chrt`, or this is not Linux
  */
-export async function idlePool({ workers }: { workers: number }): Promise<boolean> {
-  if (availableParallelism() <= workers) return false
+export async function idlePool({ workers }: { workers: number }): Promise<void> {
+  if (availableParallelism() <= workers) return
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   for (const id of poolThreads()) await run('chrt', ['-i', '-p', '0', id], { env })
-  return true
 }
 
 function poolThreads(): string[] {
