@@ -102,6 +102,7 @@ async function examinePostgres(
       databaseUrl: url,
       poolSize: 5,
       queryTimeoutMs: QUERY_TIMEOUT_MS,
+      readsTablesThrough: true,
       namedStatements: config.databaseNamedStatements
     })
     opened.push(one)
