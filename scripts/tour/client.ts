@@ -1,22 +1,9 @@
+import type { Answer } from './answer.ts'
 import type { Guide } from './guide.ts'
 import { printable, shorten } from './print.ts'
 import { Surprise } from './surprise.ts'
 
 const PATIENCE_MS = 10_000
-
-export type Answer = {
-  /** What was asked, as it was shown. */
-  request: string
-  status: number
-  /** JSON; null for everything else. */
-  body: unknown
-  /** What is printed of it. */
-  shown: string
-  /** The `WWW-Authenticate` header. */
-  challenge: string | null
-  /** The `Retry-After` header, in seconds. */
-  retryAfter: string | null
-}
 
 type Request = {
   method: 'GET' | 'POST'

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CapturedMail } from '../../src/mail/captured.ts'
+import { expectAnswer } from './answer.ts'
 import type { Client } from './client.ts'
-import { expect, expectAnswer, Surprise } from './surprise.ts'
+import { expect, Surprise } from './surprise.ts'
 
 const PATH = '/dev/mail.json'
 const PATIENCE_MS = 10_000

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { expectAnswer } from './answer.ts'
 import { createClient, type Client } from './client.ts'
 import type { Guide } from './guide.ts'
 import { findVerificationMail, requireInbox } from './inbox.ts'
 import { shorten } from './print.ts'
 import { startResourceServer } from './resource-server.ts'
-import { expect, expectAnswer } from './surprise.ts'
+import { expect } from './surprise.ts'
 
 type Pair = { access_token: string; refresh_token: string }
 type Person = { email: string; password: string }
