@@ -1,14 +1,11 @@
 import type { Connection, Postgres } from '../platform/postgres.ts'
 import { CLEAR_LANES } from './clear-lanes.ts'
-import type { GuessMilestone } from './guess-lanes.ts'
+import type { GuessMilestone, LockNotice } from './guess.ts'
 
 export type GuessLaneStore = ReturnType<typeof createGuessLaneStore>
 
 /** A guess that may be looked at: the `failures`th in a row. `blockedUntil` is what it has blocked by itself. */
 export type ReservedGuess = { failures: number; blockedUntil: string | null }
-
-/** A message for the outbox, sealed already. */
-export type LockNotice = { id: string; kind: string; payloadSealed: Uint8Array }
 
 /** Guesses that may be wrong without a wait. */
 const FREE_GUESSES = 5

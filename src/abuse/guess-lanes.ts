@@ -5,41 +5,11 @@ import { createTurns } from '../lib/turns.ts'
 import type { DataKeys } from '../platform/keys/data-keys.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Connection } from '../platform/postgres.ts'
-import type { GuessLaneStore, LockNotice, ReservedGuess } from './guess-lane-store.ts'
+import type { GuessLaneStore, ReservedGuess } from './guess-lane-store.ts'
 import { addGuessMetrics } from './guess-metrics.ts'
+import type { Guess, GuessMilestone, GuessSubject } from './guess.ts'
 
 export type GuessLanes = ReturnType<typeof createGuessLanes>
-
-/**
- * What is guessed at: an account by anybody, the same account from a browser that it knows, or a name that
- * has no account (counted alike, so that nothing tells the difference).
- */
-export type GuessSubject = { account: string } | { device: string } | { unknown: string }
-
-/** What is told of a run of wrong guesses: that the waits have begun, and that they have grown. */
-export const GUESS_MILESTONES = ['throttled', 'locked'] as const
-export type GuessMilestone = (typeof GUESS_MILESTONES)[number]
-
-export type Guess = {
-  subject: GuessSubject
-  /**
-   * What it takes turns with: what was typed, never what it led to. Two names of one account would
-   * otherwise wait for each other, and the wait would tell that they are one.
-   */
-  line: string
-  /** Written if so many guesses were wrong that the trail, or the owner, if there is one, should know. */
-  notice: LockNotice
-  /** Throws where it would be compared too late: then nothing is reserved. */
-  requireTime?: (() => void) | undefined
-  /** Compares; it is told whether the guess may count, and takes the same time either way. */
-  judge: (mayCount: boolean) => Promise<boolean>
-  /**
-   * Begins what a right guess is for, while the next one of its line still waits. It may clear the lane by the way
-   * ({@link CLEAR_LANES}): nothing is begun that leaves it as it was.
-   * @returns whether it has; else it is cleared afterwards
-   */
-  begin?: ((lane: Buffer) => Promise<boolean>) | undefined
-}
 
 export type GuessLanesDeps = { store: GuessLaneStore; dataKeys: DataKeys; metrics: Metrics }
 

@@ -1,6 +1,6 @@
 import type { Metrics } from '../platform/metrics.ts'
 import type { ReservedGuess } from './guess-lane-store.ts'
-import type { GuessSubject } from './guess-lanes.ts'
+import type { GuessSubject } from './guess.ts'
 
 const LANES = ['account', 'device', 'unknown'] as const
 

@@ -1,5 +1,6 @@
 import type { FloodCounter } from '../abuse/flood-limit.ts'
-import type { Guess, GuessLanes, GuessSubject } from '../abuse/guess-lanes.ts'
+import type { GuessLanes } from '../abuse/guess-lanes.ts'
+import type { Guess, GuessSubject } from '../abuse/guess.ts'
 import type { LoginPasses } from '../abuse/login-passes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'

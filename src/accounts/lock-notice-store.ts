@@ -1,4 +1,5 @@
-import type { GuessLanes, GuessMilestone, GuessSubject } from '../abuse/guess-lanes.ts'
+import type { GuessLanes } from '../abuse/guess-lanes.ts'
+import type { GuessMilestone, GuessSubject } from '../abuse/guess.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Transaction } from '../platform/postgres.ts'
 import type { AccountStoreDeps } from './store-deps.ts'

@@ -1,4 +1,4 @@
-import type { GuessSubject } from '../abuse/guess-lanes.ts'
+import type { GuessSubject } from '../abuse/guess.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { Outbox } from '../mail/outbox.ts'
 import type { Postgres } from '../platform/postgres.ts'

@@ -1,4 +1,5 @@
-import { GUESS_MILESTONES, type GuessLanes, type GuessSubject } from '../abuse/guess-lanes.ts'
+import type { GuessLanes } from '../abuse/guess-lanes.ts'
+import { GUESS_MILESTONES, type GuessSubject } from '../abuse/guess.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { LockNoticeStore } from './lock-notice-store.ts'

@@ -1,4 +1,4 @@
-import type { GuessSubject } from '../abuse/guess-lanes.ts'
+import type { GuessSubject } from '../abuse/guess.ts'
 import type { Postgres } from '../platform/postgres.ts'
 
 export type FindOwnLanes = ReturnType<typeof createOwnLanes>
