@@ -1,12 +1,30 @@
 import type { GuessSubject } from '../abuse/guess.ts'
 import type { RequestOrigin } from '../audit/events.ts'
+import type { EmailAddress } from '../lib/email-address.ts'
 import type { Outbox } from '../mail/outbox.ts'
 import type { Postgres } from '../platform/postgres.ts'
-import type { AskedMail, LockNoticeRequest } from './mail-requests.ts'
 
 const REQUEST_SECONDS = 3_600
 
+/** Somebody asked for a mail to an address, whoever may stand behind it. */
+export type AskedMail = {
+  asksFor: 'verification' | 'password reset'
+  email: EmailAddress
+  origin: RequestOrigin
+}
+
+/** An account was guessed at too often, or a name that has none. */
+export type LockNoticeRequest = {
+  asksFor: 'lock notice'
+  userId: string | null
+  subject: GuessSubject
+  origin: RequestOrigin
+}
+
+export type MailRequest = AskedMail | LockNoticeRequest
+
 export type MailRequestStore = ReturnType<typeof createMailRequestStore>
+export type SealLockNotice = MailRequestStore['sealLockNotice']
 
 export type MailRequestStoreDeps = { postgres: Postgres; outbox: Outbox }
 

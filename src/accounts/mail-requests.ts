@@ -1,29 +1,15 @@
 import type { GuessLanes } from '../abuse/guess-lanes.ts'
-import { GUESS_MILESTONES, type GuessSubject } from '../abuse/guess.ts'
+import { GUESS_MILESTONES } from '../abuse/guess.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { EmailAddress } from '../lib/email-address.ts'
 import type { LockNoticeStore } from './lock-notice-store.ts'
-import type { MailRequestStore } from './mail-request-store.ts'
+import type {
+  AskedMail,
+  LockNoticeRequest,
+  MailRequest,
+  MailRequestStore
+} from './mail-request-store.ts'
 import { requireEmail } from './registration.ts'
-
-/** Somebody asked for a mail to an address, whoever may stand behind it. */
-export type AskedMail = {
-  asksFor: 'verification' | 'password reset'
-  email: EmailAddress
-  origin: RequestOrigin
-}
-
-/** An account was guessed at too often, or a name that has none. */
-export type LockNoticeRequest = {
-  asksFor: 'lock notice'
-  userId: string | null
-  subject: GuessSubject
-  origin: RequestOrigin
-}
-
-export type MailRequest = AskedMail | LockNoticeRequest
-
-export type SealLockNotice = MailRequestStore['sealLockNotice']
 
 export type MailRequests = ReturnType<typeof createMailRequests>
 
