@@ -3,7 +3,7 @@ import { Options, ZxcvbnFactory } from '@zxcvbn-ts/core'
 import * as common from '@zxcvbn-ts/language-common'
 import * as english from '@zxcvbn-ts/language-en'
 import { lookedAt, ownWords } from './looked-at.ts'
-import type { Strength, StrengthQuestion } from './password-strength.ts'
+import type { Strength, StrengthQuestion, Told } from './password-strength.ts'
 import { buildLexicon, type Lexicon } from './strength-lexicon.ts'
 
 /** Spellings such as `p4$$w0rd` that are tried; the default of 512 makes one password take 150 ms. */
@@ -17,9 +17,6 @@ const estimator = new ZxcvbnFactory({
   translations: english.translations,
   l33tMaxSubstitutions: SPELLINGS
 })
-
-/** What the thread says: an answer to each question, and once, after the first, what it knows. */
-export type Told = { strength: Strength } | { lexicon: Lexicon }
 
 function estimate({ password, personal }: StrengthQuestion): Strength {
   const { score, feedback } = estimator.check(lookedAt(password), ownWords(personal))

@@ -1,14 +1,17 @@
 import { Worker } from 'node:worker_threads'
 import { UnavailableError } from '../errors.ts'
 import { createGate, GateFullError } from '../lib/gate.ts'
-import type { Told } from './password-strength-worker.ts'
 import { createQuickLook, type QuickLook } from './quick-look.ts'
+import type { Lexicon } from './strength-lexicon.ts'
 
 /** zxcvbn's 0 (guessed at once) to 4, and in words why it is not more. */
 export type Strength = { score: number; reasons: string[] }
 
 /** `personal` are words that belong to the owner: a guesser would try them first. */
 export type StrengthQuestion = { password: string; personal: string[] }
+
+/** What the thread says: an answer to each question, and once, after the first, what it knows. */
+export type Told = { strength: Strength } | { lexicon: Lexicon }
 
 export type StrengthEstimator = ReturnType<typeof createStrengthEstimator>
 export type EstimateStrength = StrengthEstimator['estimate']
