@@ -1,14 +1,7 @@
-import { sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto'
+import { sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { PoolUse } from '../platform/pool-use.ts'
-import type { SigningThread } from './signing-thread.ts'
-
-/** As `node:crypto` signs `text`, with the key's own hash where `digest` is null. */
-export type SigningJob = {
-  digest: string | null
-  text: string
-  key: KeyObject | SignKeyObjectInput
-}
+import type { SigningJob, SigningThread } from './signing-thread.ts'
 
 export type Sign = (job: SigningJob) => Promise<Buffer>
 

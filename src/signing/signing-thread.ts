@@ -1,7 +1,14 @@
+import type { KeyObject, SignKeyObjectInput } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import type { SigningJob } from './sign.ts'
 
 export type SigningThread = ReturnType<typeof createSigningThread>
+
+/** As `node:crypto` signs `text`, with the key's own hash where `digest` is null. */
+export type SigningJob = {
+  digest: string | null
+  text: string
+  key: KeyObject | SignKeyObjectInput
+}
 
 /** What the thread is asked and what it says; the number tells whose signature it is. */
 export type Asked = SigningJob & { id: number }
