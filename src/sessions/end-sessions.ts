@@ -2,7 +2,7 @@ import type { RequestOrigin } from '../audit/events.ts'
 import type { Audit } from '../audit/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Connection } from '../platform/postgres.ts'
-import type { EndReason } from './session.ts'
+import type { Ended, EndReason } from './session.ts'
 import { findSurvivors } from './surviving-grants.ts'
 
 /** Sessions to end: one, one if it is this person's, all of a person, all but one, some of them, or those of a client. */
@@ -20,9 +20,6 @@ export type EndedSession = { kind: 'session'; subject: string; revokedAt: Date }
 export type EndedBy = { origin: RequestOrigin; actorId?: string }
 
 export type EndSessions = ReturnType<typeof createSessionEnder>
-
-/** A row that was ended. */
-export type Ended = { id: string; userId: string; clientId: string }
 
 export type SessionEnderDeps = {
   clock: Clock

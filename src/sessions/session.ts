@@ -64,3 +64,6 @@ export type EndReason =
   | 'token_revoked'
   | 'consent_revoked'
   | 'client_removed'
+
+/** A session that has just ended, as its client hears of it; so does that of a grant which outlives its login. */
+export type Ended = { id: string; userId: string; clientId: string }

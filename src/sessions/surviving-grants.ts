@@ -1,6 +1,5 @@
 import type { Connection } from '../platform/postgres.ts'
-import type { Ended } from './end-sessions.ts'
-import { FIRST_PARTY_CLIENT } from './session.ts'
+import { FIRST_PARTY_CLIENT, type Ended } from './session.ts'
 
 /**
  * The grants that outlive the logins which have just ended, for their `offline_access`. Their applications hear

@@ -1,7 +1,6 @@
 import type { Outbox } from '../../mail/outbox.ts'
 import type { Connection } from '../../platform/postgres.ts'
-import type { Ended } from '../../sessions/end-sessions.ts'
-import { FIRST_PARTY_CLIENT } from '../../sessions/session.ts'
+import { FIRST_PARTY_CLIENT, type Ended } from '../../sessions/session.ts'
 
 /** After a day, nobody waits for a logout any more: the tokens have long expired. */
 const NOTICE_SECONDS = 24 * 3_600
