@@ -48,7 +48,7 @@ export type SessionBeginnerDeps = {
 export type BegunSession = { session: LiveSession; ended: EndedSession[] }
 
 /** A person whose row is held until the transaction ends. */
-export type HeldPerson = Pick<
+type HeldPerson = Pick<
   LiveSession,
   'roles' | 'emailSealed' | 'emailVerifiedAt' | 'name' | 'username'
 > & { id: string; locale: string | null }

@@ -7,7 +7,6 @@ import type { MailCap } from '../mail/mail-cap.ts'
 import type { EnqueueMail } from '../mail/outbox.ts'
 import type { Sealer } from '../platform/keys/sealer.ts'
 import type { Connection } from '../platform/postgres.ts'
-import type { HeldPerson } from './begin-session.ts'
 
 const MAIL_SECONDS = 24 * 3_600
 /** Logins of a person whose networks a new one is held against, the latest. */
@@ -61,6 +60,9 @@ export const addressPlace = (id: string) => ({
   row: id
 })
 
+/** Whom a login is told to. */
+type Owner = { id: string; emailSealed: Uint8Array; locale: string | null }
+
 export type NewDevices = ReturnType<typeof createNewDevices>
 
 export type NewDevicesDeps = {
@@ -94,7 +96,7 @@ export function createNewDevices({ sealer, takeMailSlot, enqueueMail, issuer }: 
 
   async function tell(
     tx: Connection,
-    { id, emailSealed, locale }: HeldPerson,
+    { id, emailSealed, locale }: Owner,
     { device, origin, now }: { device: string | null; origin: RequestOrigin; now: Date }
   ): Promise<void> {
     const to = sealer.open(emailSealed, userPlace(id, 'email_sealed'))
