@@ -3,7 +3,6 @@ import { OAuthError } from '../errors.ts'
 import type { Client, GrantType } from './client.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
 import type { VerifyDpop } from './dpop.ts'
-import type { QuickCodeGrant } from './grants/authorization-code.ts'
 import type { AnswerGrant, Granted, TokenAnswer } from './token-answer.ts'
 import type { TokenRequest } from './token-schemas.ts'
 
@@ -27,6 +26,15 @@ export type TokenCall = {
   /** What {@link TradeCode} was asked before: it is not asked again. */
   tried?: Promise<TokenAnswer | null> | undefined
 }
+
+/**
+ * The grant of most calls with a code, the client's authentication included.
+ * @returns null for everything that is not that plain, with nothing done
+ */
+export type QuickCodeGrant = (
+  form: TokenRequest,
+  call: TokenCall
+) => Promise<{ client: Client; granted: Granted } | null>
 
 type GrantTokensCall = Omit<TokenCall, 'authorization'>
 

@@ -7,7 +7,7 @@ import type { RecallProven } from '../client-authentication.ts'
 import { heldAudience, listOf } from '../resources.ts'
 import { heldScope } from '../scopes.ts'
 import type { Granted } from '../token-answer.ts'
-import type { GrantCall, TokenCall } from '../token-endpoint.ts'
+import type { GrantCall, QuickCodeGrant } from '../token-endpoint.ts'
 import type { TokenRequest } from '../token-schemas.ts'
 
 type Lifetimes = { idleSeconds: number; absoluteSeconds: number }
@@ -18,8 +18,6 @@ export type CodeGrantDeps = Lifetimes & {
   recallProven: RecallProven
 }
 
-export type QuickCodeGrant = ReturnType<typeof createCodeGrant>['quickCodeGrant']
-
 /** RFC 6749 §4.1.3 with PKCE (RFC 7636 §4.5). */
 export function createCodeGrant(deps: CodeGrantDeps) {
   const { store, revocationFeed, recallProven, ...lifetimes } = deps
@@ -29,14 +27,8 @@ export function createCodeGrant(deps: CodeGrantDeps) {
     return grantedOf(await store.redeem(presented, origin), form, client)
   }
 
-  /**
-   * The same for most calls in one statement, the client's authentication included.
-   * @returns null for everything that is not that plain, with nothing done
-   */
-  async function quickCodeGrant(
-    form: TokenRequest,
-    { authorization, dpop, origin }: TokenCall
-  ): Promise<{ client: Client; granted: Granted } | null> {
+  /** The same for most calls in one statement. */
+  const quickCodeGrant: QuickCodeGrant = async (form, { authorization, dpop, origin }) => {
     if (dpop !== undefined || form.resource !== undefined || form.code === undefined) return null
     const proven = recallProven(authorization, form)
     if (proven === null) return null
