@@ -1,8 +1,10 @@
-import type { HoldingsSubject } from './holdings.ts'
+import type { FactsStore } from './facts-store.ts'
 import { amount, note, ok, warn, type Finding } from './finding.ts'
 
+type AuditMonthsSubject = { facts: Pick<FactsStore, 'auditMonths'> }
+
 /** The partitions of the audit trail: whether the next month has one, and what lies in none. */
-export async function lookAtAuditMonths({ facts }: HoldingsSubject): Promise<Finding[]> {
+export async function lookAtAuditMonths({ facts }: AuditMonthsSubject): Promise<Finding[]> {
   const { partitions, hasNext, strays } = await facts.auditMonths()
   const found: Finding[] = []
   if (!hasNext) {

@@ -1,6 +1,13 @@
-import type { ChainFault } from '../../audit/chain-check.ts'
+import type { ChainFault, ChainReport } from '../../audit/chain-check.ts'
+import type { DataKeyState } from '../../platform/keys/data-keys.ts'
 import { amount, error, ok, warn, type Finding } from './finding.ts'
-import type { HoldingsSubject } from './holdings.ts'
+
+export type ChainSubject = {
+  keys: DataKeyState
+  checkChain: () => Promise<ChainReport>
+  /** A head from the log, and whether the chain holds it; null where none was asked for. */
+  findHead: () => Promise<boolean | null>
+}
 
 /** How many are named; the count says how many more there are. */
 const NAMED = 10
@@ -27,7 +34,7 @@ const FAULTS: Record<ChainFault['kind'], { says: (list: string) => string; todo:
 }
 
 /** The audit trail against its seals. */
-export async function lookAtChain(subject: HoldingsSubject): Promise<Finding[]> {
+export async function lookAtChain(subject: ChainSubject): Promise<Finding[]> {
   const { checkChain, findHead, keys } = subject
   if (keys.rows.some(({ purpose, opens }) => purpose === 'audit' && !opens)) {
     return [error('The audit trail cannot be checked without its key.', 'Mend the keys first.')]

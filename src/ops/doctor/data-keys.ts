@@ -1,11 +1,17 @@
-import { KEY_PURPOSES } from '../../platform/keys/data-keys.ts'
+import { KEY_PURPOSES, type DataKeyState } from '../../platform/keys/data-keys.ts'
+import type { RowsLeft } from '../data-keys/rows-left-store.ts'
 import { amount, error, note, ok, warn, type Finding } from './finding.ts'
-import type { HoldingsSubject } from './holdings.ts'
+
+export type DataKeysSubject = {
+  keys: DataKeyState
+  /** Rows under data keys that are not the active ones. */
+  countRowsLeft: () => Promise<RowsLeft[]>
+}
 
 export const GIVE_BACK =
   'Give back the KEY_ENCRYPTION_KEY (or KEYS_DIR) that was used with this database: no other opens them.'
 
-export function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
+export function lookAtDataKeys({ keys }: DataKeysSubject): Promise<Finding[]> {
   const { hasKeyEncryptionKey, rows } = keys
   const closed = rows.filter(({ opens }) => !opens)
   const found = (): Finding[] => {
@@ -38,7 +44,7 @@ export function lookAtDataKeys({ keys }: HoldingsSubject): Promise<Finding[]> {
 }
 
 /** How far a change of the key-encryption key has come, and whether the setting of the one before can go. */
-export function lookAtKeyChange({ keys }: HoldingsSubject): Promise<Finding[]> {
+export function lookAtKeyChange({ keys }: DataKeysSubject): Promise<Finding[]> {
   const { hasKeyEncryptionKey, hasPrevious, rows } = keys
   const opening = hasKeyEncryptionKey ? rows.filter(({ opens }) => opens) : []
   const [other, both] = (['other', 'both'] as const).map((state) =>
@@ -67,7 +73,7 @@ const IN_BACKGROUND =
 const UNTIL_EXPIRED = 'They expire; the key goes by itself then.'
 
 /** What is still under older data keys. */
-export async function lookAtRowsLeft({ countRowsLeft, keys }: HoldingsSubject): Promise<Finding[]> {
+export async function lookAtRowsLeft({ countRowsLeft, keys }: DataKeysSubject): Promise<Finding[]> {
   // Without keys for all there is nothing to count by.
   if (keys.rows.some(({ opens }) => !opens)) return []
   if (KEY_PURPOSES.some((purpose) => !keys.rows.some((row) => row.purpose === purpose))) return []

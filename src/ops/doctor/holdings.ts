@@ -1,24 +1,20 @@
-import type { ChainReport } from '../../audit/chain-check.ts'
-import type { DataKeyState } from '../../platform/keys/data-keys.ts'
-import type { RowsLeft } from '../data-keys/rows-left-store.ts'
-import { lookAtAuditMonths } from './audit-months.ts'
 import { PURGE_RULES } from '../purge-rules.ts'
-import { lookAtChain } from './chain.ts'
-import { lookAtDataKeys, lookAtKeyChange, lookAtRowsLeft } from './data-keys.ts'
+import { lookAtAuditMonths } from './audit-months.ts'
+import { lookAtChain, type ChainSubject } from './chain.ts'
+import {
+  lookAtDataKeys,
+  lookAtKeyChange,
+  lookAtRowsLeft,
+  type DataKeysSubject
+} from './data-keys.ts'
 import type { FactsStore } from './facts-store.ts'
 import { amount, duration, note, ok, warn, type Check, type Finding } from './finding.ts'
 import { lookAtSigningKeys, type SigningKeysSubject } from './signing-keys.ts'
 
 /** What a migrated database holds. */
-export type HoldingsSubject = SigningKeysSubject & {
-  facts: FactsStore
-  keys: DataKeyState
-  /** Rows under data keys that are not the active ones. */
-  countRowsLeft: () => Promise<RowsLeft[]>
-  checkChain: () => Promise<ChainReport>
-  /** A head from the log, and whether the chain holds it; null where none was asked for. */
-  findHead: () => Promise<boolean | null>
-}
+export type HoldingsSubject = DataKeysSubject &
+  SigningKeysSubject &
+  ChainSubject & { facts: FactsStore }
 
 export const HOLDINGS: readonly Check<HoldingsSubject>[] = [
   { name: 'keys', look: lookAtDataKeys },
