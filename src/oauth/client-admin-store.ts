@@ -5,8 +5,8 @@ import type { Clock } from '../platform/clock.ts'
 import { Prisma, type Client as ClientRow } from '../platform/prisma/client.ts'
 import type { Postgres, Transaction } from '../platform/postgres.ts'
 import type { RevocationEntry } from '../tokens/revocation-feed.ts'
-import type { ClientPolicy, KeptClient } from './client-policy.ts'
-import { hasSecret, type Client } from './client.ts'
+import type { KeptClient } from './client-policy.ts'
+import { hasSecret, type Client, type ClientPolicy } from './client.ts'
 
 /** Who does it: an administrator (by id), the operator at the command line, or a client by dynamic registration. */
 export type ClientAct = {

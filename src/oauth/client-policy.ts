@@ -3,10 +3,7 @@ import { parseScope } from './scopes.ts'
 import type { ClientBody, ClientChangesBody } from './client-metadata.ts'
 import { EXTRA_NAMES, type ClientExtras } from './client-extras.ts'
 import { invalidMetadata, requireSoundness } from './client-soundness.ts'
-import { isDocumentId, type AuthMethod, type Client, type GrantType } from './client.ts'
-
-/** What a client is, apart from its secrets. */
-export type ClientPolicy = Omit<Client, 'secretHashes'>
+import { isDocumentId, type AuthMethod, type ClientPolicy, type GrantType } from './client.ts'
 
 /** A client as administrators see it. */
 export type KeptClient = ClientPolicy & {

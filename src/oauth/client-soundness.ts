@@ -1,8 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { LINK_NAMES } from './client-extras.ts'
-import type { ClientPolicy } from './client-policy.ts'
-import { TOKEN_EXCHANGE } from './client.ts'
+import { TOKEN_EXCHANGE, type ClientPolicy } from './client.ts'
 
 /**
  * What no client may be, whoever registers it.

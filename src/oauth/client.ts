@@ -71,6 +71,9 @@ export type Client = {
   secretHashes: Uint8Array[]
 }
 
+/** What a client is, apart from its secrets. */
+export type ClientPolicy = Omit<Client, 'secretHashes'>
+
 /** Whether a text can be a client id: visible ASCII (RFC 6749 appendix A.1), so that Postgres can be asked. */
 export function isClientId(text: string): boolean {
   return /^[\x21-\x7e]{1,2048}$/.test(text)

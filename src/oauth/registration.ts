@@ -4,9 +4,16 @@ import { OAuthError } from '../errors.ts'
 import { randomToken, sha256 } from '../lib/secrets.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
 import type { ClientAdminStore } from './client-admin-store.ts'
-import { toPolicy, type ClientPolicy, type KeptClient } from './client-policy.ts'
+import { toPolicy, type KeptClient } from './client-policy.ts'
 import { invalidMetadata } from './client-soundness.ts'
-import { AUTH_METHODS, hasSecret, isClientId, type AuthMethod, type GrantType } from './client.ts'
+import {
+  AUTH_METHODS,
+  hasSecret,
+  isClientId,
+  type AuthMethod,
+  type ClientPolicy,
+  type GrantType
+} from './client.ts'
 import { hashOf, newClientId, newSecret } from './clients.ts'
 import { DescribedClient, readDescription, scopeWithin } from './described-client.ts'
 import type { InitialAccessTokens } from './initial-access-tokens.ts'

@@ -1,5 +1,5 @@
 import type { Outbound } from '../platform/outbound.ts'
-import type { ClientPolicy } from './client-policy.ts'
+import type { ClientPolicy } from './client.ts'
 import { invalidMetadata } from './client-soundness.ts'
 
 export type RequireSector = ReturnType<typeof createSectorRule>
