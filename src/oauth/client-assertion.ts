@@ -5,7 +5,7 @@ import type { ClientKeysOf } from './client-keys.ts'
 import type { Client } from './client.ts'
 import type { SpendJti } from './jti-store.ts'
 import { isJwtFault } from './jwt-fault.ts'
-import { CLIENT_ALGS } from './metadata.ts'
+import { CLIENT_ALGS } from './public-jwk.ts'
 
 /** Longer-lived assertions could be stolen from logs; their `jti` would be remembered for as long. */
 const MAX_LIFE_SECONDS = 3_600

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { LINE, Line } from '../http/schemas.ts'
 import { SIGNING_ALGORITHMS } from '../signing/algorithm.ts'
-import { CLIENT_ALGS } from './metadata.ts'
+import { CLIENT_ALGS } from './public-jwk.ts'
 
 export const Uri = Type.String({ minLength: 8, maxLength: 2_048, pattern: LINE })
 const Alg = Type.Enum([...CLIENT_ALGS])

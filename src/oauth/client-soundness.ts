@@ -1,7 +1,7 @@
-import { createPublicKey } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import { LINK_NAMES } from './client-extras.ts'
 import { TOKEN_EXCHANGE, type ClientPolicy } from './client.ts'
+import { isPublicKey } from './public-jwk.ts'
 
 /**
  * What no client may be, whoever registers it.
@@ -73,26 +73,6 @@ function requireUrls({ jwksUri, backchannelLogoutUri, metadata }: ClientPolicy):
       throw invalidMetadata(`${name} must be an http or https URL.`)
     }
   }
-}
-
-/** Whether it is a key that a client's signatures may be checked with, and nothing else. */
-export function isPublicKey(jwk: Record<string, unknown>): boolean {
-  if (isSecretKey(jwk)) return false
-  try {
-    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey({
-      key: jwk,
-      format: 'jwk'
-    })
-    if (type === 'rsa') return (details?.modulusLength ?? 0) >= 2_048
-    return type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')
-  } catch {
-    return false
-  }
-}
-
-/** Whether a JWK holds what only its owner may know. */
-export function isSecretKey(jwk: Record<string, unknown>): boolean {
-  return ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth'].some((field) => field in jwk)
 }
 
 export function invalidMetadata(description: string): OAuthError {

@@ -8,8 +8,8 @@ import {
 } from '../signing/algorithm.ts'
 import { CLIENT_EXTRAS, EXTRA_NAMES, Uri } from './client-extras.ts'
 import type { ClientChangesBody } from './client-metadata.ts'
-import { invalidMetadata, isPrivateUse, isPublicKey, isSecretKey } from './client-soundness.ts'
-import { PublicJwk } from './public-jwk.ts'
+import { invalidMetadata, isPrivateUse } from './client-soundness.ts'
+import { isPublicKey, isSecretKey, PublicJwk } from './public-jwk.ts'
 
 const Uris = Type.Array(Uri, { maxItems: 20 })
 const Names = Type.Array(Type.String({ maxLength: 128 }), { maxItems: 20 })

@@ -6,7 +6,7 @@ import { isSameSecret } from '../lib/secrets.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SpendJti } from './jti-store.ts'
 import { isJwtFault } from './jwt-fault.ts'
-import { CLIENT_ALGS } from './metadata.ts'
+import { CLIENT_ALGS } from './public-jwk.ts'
 
 /** How far a client's clock may be off, and so how long a proof can be shown at all. */
 const WINDOW_SECONDS = 60

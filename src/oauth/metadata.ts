@@ -3,9 +3,7 @@ import { DEFAULT_ALGORITHM } from '../signing/algorithm.ts'
 import { AUTH_METHODS, GRANT_TYPES, OPENID_SCOPES } from './client.ts'
 import { ACR } from './id-token.ts'
 import { USER_CLAIMS } from './claims.ts'
-
-/** Algorithms that a client may sign assertions, proofs and request objects with. */
-export const CLIENT_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA']
+import { CLIENT_ALGS } from './public-jwk.ts'
 
 export type MetadataOptions = Pick<
   Config,

@@ -7,7 +7,7 @@ import {
   type DeviceAuthorizationRoutesOptions
 } from './device-authorization-routes.ts'
 import { introspectionRoutes, type IntrospectionRoutesOptions } from './introspection-routes.ts'
-import { CLIENT_ALGS } from './metadata.ts'
+import { CLIENT_ALGS } from './public-jwk.ts'
 import { parRoutes, type ParRoutesOptions } from './par-routes.ts'
 import { oauthTokenRoutes, type TokenRoutesOptions } from './token-routes.ts'
 import { userinfoRoutes, type UserinfoRoutesOptions } from './userinfo-routes.ts'

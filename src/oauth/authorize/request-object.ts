@@ -4,7 +4,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { ClientKeysOf } from '../client-keys.ts'
 import type { Client } from '../client.ts'
 import { isJwtFault } from '../jwt-fault.ts'
-import { CLIENT_ALGS } from '../metadata.ts'
+import { CLIENT_ALGS } from '../public-jwk.ts'
 import { AuthorizationParameters } from './parameters.ts'
 
 export type ReadRequestObject = ReturnType<typeof createRequestObjects>
