@@ -12,16 +12,17 @@ import type { ReadParameters } from './pushed.ts'
 import { readRequest } from './request.ts'
 import type { RequestStore } from './request-store.ts'
 import {
-  createAuthorizeRules,
+  address,
+  createResponses,
+  gone,
   type Addressed,
-  type AuthorizeRulesDeps,
-  type Checked,
+  type AuthorizationResponse,
   type Destination
-} from './rules.ts'
+} from './response.ts'
+import { createAuthorizeRules, type AuthorizeRulesDeps, type Checked } from './rules.ts'
 
 export type AuthorizeOutcome =
-  /** A code, or an error that the client is told. */
-  | { kind: 'answer'; to: Destination; parameters: Record<string, string> }
+  | AuthorizationResponse
   /** Somebody has to do something first; the request waits under `requestId`. */
   | {
       kind: 'login' | 'consent'
@@ -51,8 +52,8 @@ export type AuthorizeDeps = AuthorizeRulesDeps & {
 
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). */
 export function createAuthorize(deps: AuthorizeDeps) {
-  const { postgres, issuer, requests, codes, consents, findClient, readParameters } = deps
-  const { noteDocument } = deps
+  const { postgres, requests, codes, consents, findClient, readParameters, noteDocument } = deps
+  const { respond, answering } = createResponses(deps.issuer)
   const { isLoggedInEnough, requireReadableHint, isAgreed, loginDueAfter } =
     createAuthorizeRules(deps)
 
@@ -186,10 +187,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return { kind, requestId, loginHint, uiLocales }
   }
 
-  async function issueCode(
-    { client, to, parameters, request, waiting }: Checked,
-    login: LiveLogin
-  ): Promise<AuthorizeOutcome> {
+  async function issueCode(checked: Checked, login: LiveLogin): Promise<AuthorizeOutcome> {
+    const { client, to, request, waiting } = checked
     const { audience, claims, nonce, codeChallenge, dpopJkt, scopes } = request
     const { id: parentId, userId, authTime, amr } = login
     const { redirectUri } = to
@@ -206,52 +205,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
             if (!(await requests.spend(tx, waiting.id))) throw gone()
             return codes.create(tx, standsFor)
           })
-    return { kind: 'answer', to, parameters: withState({ code }, parameters) }
-  }
-
-  /** From here on the client is told what is wrong, and by whom (RFC 9207). */
-  async function answering(
-    { to, parameters }: Addressed,
-    work: () => Promise<AuthorizeOutcome>
-  ): Promise<AuthorizeOutcome> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof OAuthError) || error instanceof GoneError) throw error
-      const told = { error: error.code, error_description: error.description }
-      return { kind: 'answer', to, parameters: withState(told, parameters) }
-    }
-  }
-
-  function withState(
-    answer: Record<string, string>,
-    { state }: AuthorizationParameters
-  ): Record<string, string> {
-    return { ...answer, ...(state !== undefined && { state }), iss: issuer }
+    return respond(checked, { code })
   }
 
   return { begin, hold, resume, question, decideConsent }
-}
-
-/** @throws {OAuthError} when the destination is not one of the client's: nothing is sent there (SECURITY O1) */
-function address(client: Client, parameters: AuthorizationParameters): Addressed {
-  const { redirect_uri: redirectUri, response_mode: responseMode } = parameters
-  if (redirectUri === undefined || !isRegisteredRedirect(client, redirectUri)) {
-    throw new OAuthError('invalid_request', 'redirect_uri is not one that the client registered.')
-  }
-  const to = {
-    redirectUri,
-    responseMode: responseMode === 'form_post' ? ('form_post' as const) : ('query' as const)
-  }
-  return { client, to, parameters }
-}
-
-/** A waiting request that was answered, has expired, or never was: the client cannot be told. */
-class GoneError extends OAuthError {}
-
-function gone(): GoneError {
-  return new GoneError(
-    'invalid_request',
-    'This page has expired or was used. Go back to the application and start again.'
-  )
 }

@@ -5,15 +5,9 @@ import { isDocumentId, isPublic, type Client } from '../client.ts'
 import type { ConsentStore } from '../consent-store.ts'
 import type { ReadIdTokenHint } from '../id-token-hint.ts'
 import type { Subjects } from '../subjects.ts'
-import type { AuthorizationParameters } from './parameters.ts'
 import type { AuthorizationRequest } from './request.ts'
 import type { WaitingRequest } from './request-store.ts'
-
-/** Where an answer goes: to the letter what the client registered. */
-export type Destination = { redirectUri: string; responseMode: 'query' | 'form_post' }
-
-/** A request whose client and destination are right. What is wrong with it from here on, the client is told. */
-export type Addressed = { client: Client; to: Destination; parameters: AuthorizationParameters }
+import type { Addressed } from './response.ts'
 
 /** A request that is right, and what it waits with. */
 export type Checked = Addressed & {
