@@ -6,15 +6,13 @@ import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Failures } from './failures.ts'
+import type { HashingPlace } from './hashing-queue.ts'
+import { nameOf, type Identifier } from './identifier.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { SealLockNotice } from './mail-request-store.ts'
-import type { HashingPlace } from './hashing-queue.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import { isUsername, type User } from './user.ts'
 import type { LoginCredentials, StoredCredentials, UserStore } from './user-store.ts'
-
-/** How somebody names themselves at the login. */
-export type Identifier = { email: string } | { username: string }
 
 const LOGINS_WINDOW_MS = 5 * 60_000
 
@@ -23,9 +21,6 @@ export type Proven = { user: User; passwordHash: string; sealedKey: Uint8Array |
 
 /** Begins what a right password is for, and says whether the lane was cleared with it ({@link Guess.begin}). */
 export type BeginWith<P = Proven> = (proven: P, lane: Buffer) => Promise<boolean>
-
-/** Whoever has shown that a session is theirs. */
-export type ProvenSession = { user: User; sessionId: string }
 
 /** What the owner of a session shows again before an act that wants it. */
 export type OwnPassword = {
@@ -195,12 +190,6 @@ export function createCredentials(deps: CredentialsDeps) {
   }
 
   return { checkPassword, proveOwnPassword }
-}
-
-/** One spelling of what was typed, for counting. */
-export function nameOf(identifier: Identifier): string {
-  if ('username' in identifier) return `username ${identifier.username.toLowerCase()}`
-  return `email ${parseEmailAddress(identifier.email)?.canonical ?? identifier.email.toLowerCase()}`
 }
 
 function accountOf(found: StoredCredentials | null, name: string): GuessSubject {

@@ -4,7 +4,7 @@ import type { LoginPasses } from '../abuse/login-passes.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import { ProblemError } from '../errors.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'
-import type { ProvenSession, ProveOwnPassword } from './credentials.ts'
+import type { ProveOwnPassword } from './credentials.ts'
 import type { Failures } from './failures.ts'
 import { deviceHashOf } from './known-devices.ts'
 import type { PresentedMailToken } from './mail-token-store.ts'
@@ -13,6 +13,7 @@ import type { PasswordPolicy } from './password-policy.ts'
 import type { PasswordStore } from './password-store.ts'
 import type { FindOwnWords } from './reset-owner-store.ts'
 import { requireEmail, type VerificationInput } from './registration.ts'
+import type { User } from './user.ts'
 
 export type Passwords = ReturnType<typeof createPasswords>
 
@@ -28,6 +29,9 @@ export type PasswordsDeps = {
   grantPass: LoginPasses['grant']
   revocationFeed: RevocationFeed
 }
+
+/** Whoever has shown that a session is theirs. */
+export type ProvenSession = { user: User; sessionId: string }
 
 export type PasswordChange = { current: string; next: string; deviceCookie: string | null }
 

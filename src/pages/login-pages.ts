@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Captcha } from '../abuse/captcha.ts'
-import { nameOf, type Identifier } from '../accounts/credentials.ts'
+import { nameOf, type Identifier } from '../accounts/identifier.ts'
 import { ProblemError } from '../errors.ts'
 import { clearBrowserCookie, readBrowserCookie, setBrowserCookie } from '../http/browser-session.ts'
 import { originOf } from '../http/request-origin.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Identifier } from '../accounts/credentials.ts'
+import type { Identifier } from '../accounts/identifier.ts'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'
 import type { RevocationFeed } from '../tokens/revocation-feed.ts'

@@ -1,4 +1,5 @@
-import type { BeginWith, CheckPassword, Identifier, Proven } from '../accounts/credentials.ts'
+import type { BeginWith, CheckPassword, Proven } from '../accounts/credentials.ts'
+import type { Identifier } from '../accounts/identifier.ts'
 import type { Failures } from '../accounts/failures.ts'
 import type { User } from '../accounts/user.ts'
 import type { RequestOrigin } from '../audit/events.ts'

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Captcha } from '../abuse/captcha.ts'
-import { nameOf, type Identifier } from '../accounts/credentials.ts'
+import { nameOf, type Identifier } from '../accounts/identifier.ts'
 import { MessageAnswer } from '../accounts/schemas.ts'
 import { toWireUser } from '../accounts/user.ts'
 import { validationFailed } from '../errors.ts'
