@@ -14,6 +14,7 @@ import { eventually } from '../../test/support/eventually.ts'
 import { startRedis } from '../../test/support/redis.ts'
 import { freePort } from '../../test/support/server.ts'
 import { startSmtpSink } from '../../test/support/smtp-sink.ts'
+import { endWithBench, OWN_SESSION } from '../speed/own-session.ts'
 
 /** Few wrong guesses for each, so that only those lock that shall. */
 const PEOPLE = 75
@@ -64,10 +65,13 @@ export async function startScene() {
 
 /** @returns what ends it */
 async function startServer(env: Record<string, string>): Promise<() => Promise<void>> {
-  const child = spawn(process.execPath, ['src/server.ts'], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'ignore', 'inherit']
-  })
+  const child = endWithBench(
+    spawn(process.execPath, ['src/server.ts'], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+      ...OWN_SESSION
+    })
+  )
   const url = `http://127.0.0.1:${env['PORT'] ?? ''}/readyz`
   await eventually('the server', async () => (await fetch(url).catch(() => null))?.ok, 30_000)
   return async () => {

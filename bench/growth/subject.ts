@@ -8,6 +8,7 @@ import { openPlatform } from '../../src/platform/open-platform.ts'
 import { writeRefreshToken } from '../../src/sessions/refresh-token.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { freePort } from '../../test/support/server.ts'
+import { endWithBench, OWN_SESSION } from '../speed/own-session.ts'
 import { openClients } from './clients.ts'
 import { KEY_ENCRYPTION_KEY, type BenchDatabase } from './databases.ts'
 import { createClient, type Answer } from './load.ts'
@@ -40,10 +41,13 @@ export async function startSubject(
     PATH: process.env['PATH'] ?? '',
     ...more
   }
-  const child = spawn(process.execPath, ['src/server.ts'], {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit']
-  })
+  const child = endWithBench(
+    spawn(process.execPath, ['src/server.ts'], {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      ...OWN_SESSION
+    })
+  )
   const ready = `http://127.0.0.1:${port}/readyz`
   await eventually('the server', async () => (await fetch(ready).catch(() => null))?.ok, 60_000)
   const database = new pg.Client(databaseUrl)
