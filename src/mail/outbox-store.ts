@@ -16,8 +16,9 @@ export type ClaimedMessage = {
 const LEASE_SECONDS = 60
 
 /**
- * The array is made once. After `IN` Postgres may ask anew for every row of the table, and each time what is left of
- * the rows is as many as there may be again: all of them would be taken.
+ * The array is made once, here and below, and its rows are looked up one by one. After `IN`, or in a join, Postgres may
+ * go through the table and ask anew for every row of it; and each time what is left of the rows is as many as
+ * there may be again: all of them would be taken.
  */
 const CLAIM = {
   name: 'outbox_claim',
@@ -40,7 +41,8 @@ const FINISH = {
     UPDATE outbox_message AS message
        SET sent_at = latchkey_now(), payload_sealed = NULL, claimed_until = NULL
       FROM unnest($1::uuid[], $2::timestamptz[]) AS lease (id, held_until)
-     WHERE message.id = lease.id AND message.claimed_until = lease.held_until`
+     WHERE message.id = ANY ($1::uuid[])
+       AND message.id = lease.id AND message.claimed_until = lease.held_until`
 }
 
 const POSTPONE = {
@@ -70,11 +72,12 @@ const PARK_EXPIRED = {
       SELECT id, parked_at FROM outbox_message
        WHERE kind = $1 AND payload_sealed IS NOT NULL AND expires_at <= latchkey_now()
          AND (claimed_until IS NULL OR claimed_until <= latchkey_now())
-       LIMIT ${PARKED_AT_ONCE} FOR UPDATE SKIP LOCKED)
-    UPDATE outbox_message
-       SET parked_at = coalesce(expired.parked_at, latchkey_now()), payload_sealed = NULL, claimed_until = NULL
-      FROM expired WHERE outbox_message.id = expired.id
-    RETURNING expired.parked_at IS NULL AS "wasWaiting"`
+       LIMIT ${PARKED_AT_ONCE} FOR UPDATE SKIP LOCKED
+    ), parked AS (
+      UPDATE outbox_message
+         SET parked_at = coalesce(parked_at, latchkey_now()), payload_sealed = NULL, claimed_until = NULL
+       WHERE id = ANY (ARRAY(SELECT id FROM expired)))
+    SELECT parked_at IS NULL AS "wasWaiting" FROM expired`
 }
 
 export function createOutboxStore(postgres: Postgres) {

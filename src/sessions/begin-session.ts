@@ -91,7 +91,7 @@ const begin = (name: string, tell: string) => ({
     ), surplus AS (
       SELECT id FROM session
        WHERE user_id = $2::uuid AND parent_id IS NULL AND revoked_at IS NULL
-         AND expires_at > $10 AND idle_expires_at > $10
+         AND least(expires_at, idle_expires_at) > $10
        ORDER BY last_used_at DESC, id DESC OFFSET $13::int
     ), ${FORMER_LOGINS.ctes}, ${tell}
     SELECT id, roles, email_sealed AS "emailSealed", email_verified_at AS "emailVerifiedAt", name,

@@ -79,10 +79,10 @@ const RECENT = {
 const PRUNE_OLD = {
   name: 'webhook_prune_old',
   text: `
-    DELETE FROM webhook_delivery WHERE (endpoint_id, event_id) IN (
-      SELECT endpoint_id, event_id FROM webhook_delivery
+    DELETE FROM webhook_delivery WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM webhook_delivery
        WHERE coalesce(sent_at, parked_at) < latchkey_now() - make_interval(days => ${KEEP_DAYS})
-       LIMIT ${PRUNE_ROWS}) RETURNING 1`
+       LIMIT ${PRUNE_ROWS} FOR UPDATE SKIP LOCKED)) RETURNING 1`
 }
 
 /** Goes from one endpoint to the next in the primary key: it reads as many rows as there are endpoints. */
@@ -94,11 +94,11 @@ const PRUNE_ORPHANS = {
       UNION ALL
       SELECT (SELECT endpoint_id FROM webhook_delivery WHERE endpoint_id > told.id ORDER BY endpoint_id LIMIT 1)
         FROM told WHERE told.id IS NOT NULL)
-    DELETE FROM webhook_delivery WHERE (endpoint_id, event_id) IN (
-      SELECT orphan.endpoint_id, orphan.event_id
+    DELETE FROM webhook_delivery WHERE ctid = ANY (ARRAY(
+      SELECT orphan.ctid
         FROM told JOIN webhook_delivery AS orphan ON orphan.endpoint_id = told.id
        WHERE NOT EXISTS (SELECT FROM webhook_endpoint AS endpoint WHERE endpoint.id = told.id)
-       LIMIT ${PRUNE_ROWS}) RETURNING 1`
+       LIMIT ${PRUNE_ROWS} FOR UPDATE OF orphan SKIP LOCKED)) RETURNING 1`
 }
 
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>
