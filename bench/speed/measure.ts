@@ -67,11 +67,12 @@ export async function measureRounds({
     }
     for (const figure of figures) {
       const { operation } = figure
-      process.stderr.write(`round ${round}: ${operation}\n`)
+      process.stderr.write(`round ${round}${isCounted ? '' : ', not counted'}: ${operation}\n`)
       for (const subject of [latchkey, ...peers]) {
         const scenario = await subject.scenarios[operation]?.()
         if (scenario === undefined) continue
         const measured = await measure(`${round} ${subject.name} ${operation}`, subject, scenario)
+        if (measured.wrong > 0 && subject === latchkey) process.exitCode = 1
         if (!isCounted) continue
         if (subject === latchkey) figure.ours.push(measured)
         else figure.peers.get(subject.name)?.push(measured)

@@ -46,11 +46,14 @@ const ROLLBACK_MARGIN_MS = 500
 /** The Prisma adapter reads every timestamptz as UTC, whatever the role's TimeZone says. */
 const IN_UTC = `SET TimeZone = 'UTC'`
 /**
- * Postgres keeps the plan of a named statement until the table's statistics change, and they come late: where a table was
- * small when autovacuum looked, each request reads it whole for up to a minute, however many rows have come since. What
- * is asked here has an index. Before Postgres 18 what has none would count as dear enough to be compiled each time.
+ * Postgres keeps the plan of a named statement until the table's statistics change, and they come late: up to a minute with
+ * autovacuum as it is by default. Where a table was small when they were made, each request would read it whole, or by an
+ * index that leads through all of it, however many rows have come since. What has no index is read through all the same;
+ * before Postgres 18 its cost would also call for compiling it.
  */
 const BY_INDEXES = 'SET enable_seqscan = off; SET random_page_cost = 1.1; SET jit = off'
+/** As the role has it: behind a pooler the connection may have been another's. */
+const AS_BEFORE = 'RESET enable_seqscan; RESET random_page_cost; RESET jit'
 
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
@@ -60,14 +63,14 @@ const BY_INDEXES = 'SET enable_seqscan = off; SET random_page_cost = 1.1; SET ji
 export function openPostgres(options: PostgresOptions) {
   const { databaseUrl, poolSize, queryTimeoutMs = 1_500, namedStatements = true } = options
   const { observe = () => undefined, readsTablesThrough = false } = options
-  const goesByIndexes = namedStatements && !readsTablesThrough
+  const planning = readsTablesThrough ? AS_BEFORE : BY_INDEXES
   const pool = openPrimaryPool({
     databaseUrl,
     max: poolSize,
     connectionTimeoutMillis: 1_000,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    onConnect: (client) => client.query(goesByIndexes ? `${IN_UTC}; ${BY_INDEXES}` : IN_UTC)
+    onConnect: (client) => client.query(namedStatements ? `${IN_UTC}; ${planning}` : IN_UTC)
   })
   const statementNameGenerator = namedStatements ? createStatementNames() : undefined
   const { watchedPool, watch } = createConnectionWatch(pool)
