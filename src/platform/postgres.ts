@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { QueryResultRow } from 'pg'
 import { UnavailableError } from '../errors.ts'
 import type { ObserveQuery, PoolState, QueryKind } from './postgres/query-metrics.ts'
+import { connectionSettings } from './postgres/connection-settings.ts'
 import type { Connection } from './postgres/connection.ts'
 import { faultOf } from './postgres/faults.ts'
 import { runOnConnection, type HotTransaction } from './postgres/hot-transaction.ts'
@@ -43,18 +44,6 @@ const TRANSACTION_MS = 5_000
 /** Prisma rolls back by a timer of its own while the work goes on: what we ask must never come after that. */
 const ROLLBACK_MARGIN_MS = 500
 
-/** The Prisma adapter reads every timestamptz as UTC, whatever the role's TimeZone says. */
-const IN_UTC = `SET TimeZone = 'UTC'`
-/**
- * Postgres keeps the plan of a named statement until the table's statistics change, and they come late: up to a minute with
- * autovacuum as it is by default. Where a table was small when they were made, each request would read it whole, or by an
- * index that leads through all of it, however many rows have come since. What has no index is read through all the same;
- * before Postgres 18 its cost would also call for compiling it.
- */
-const BY_INDEXES = 'SET enable_seqscan = off; SET random_page_cost = 1.1; SET jit = off'
-/** As the role has it: behind a pooler the connection may have been another's. */
-const AS_BEFORE = 'RESET enable_seqscan; RESET random_page_cost; RESET jit'
-
 /**
  * The one pool. Prisma serves everyday queries from it; a hot statement goes to it directly, named and
  * prepared. Nothing waits for ever: a frozen Postgres is an `UnavailableError` within 2 s. Whatever
@@ -63,14 +52,13 @@ const AS_BEFORE = 'RESET enable_seqscan; RESET random_page_cost; RESET jit'
 export function openPostgres(options: PostgresOptions) {
   const { databaseUrl, poolSize, queryTimeoutMs = 1_500, namedStatements = true } = options
   const { observe = () => undefined, readsTablesThrough = false } = options
-  const planning = readsTablesThrough ? AS_BEFORE : BY_INDEXES
   const pool = openPrimaryPool({
     databaseUrl,
     max: poolSize,
     connectionTimeoutMillis: 1_000,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    onConnect: (client) => client.query(namedStatements ? `${IN_UTC}; ${planning}` : IN_UTC)
+    onConnect: (client) => client.query(connectionSettings({ namedStatements, readsTablesThrough }))
   })
   const statementNameGenerator = namedStatements ? createStatementNames() : undefined
   const { watchedPool, watch } = createConnectionWatch(pool)

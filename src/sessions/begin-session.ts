@@ -73,7 +73,8 @@ const TAKE_TURNS = {
 /**
  * The row and its event, and what there was before it: which sessions are too many now, the least recently used of
  * those that were made from no other; and whether the person has logged in on such a thing before. No row, and
- * nothing written, where the person is not who they were.
+ * nothing written, where the person is not who they were. Of a session's two ends the earlier is asked as
+ * one: an index of either would lead through everybody's sessions.
  */
 const begin = (name: string, tell: string) => ({
   name,
